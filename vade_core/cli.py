@@ -1,0 +1,343 @@
+"""The command line.
+
+With ``--json`` standard output carries JSON alone; everything else goes to standard error. What a
+person did wrong ends in one sentence and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vade_core.presets import DEFAULT_PRESET, PRESETS
+from vade_core.runs import RunError, list_runs, runs_root
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(f"{message} (see '{self.prog} --help')")
+
+
+class _UsageError(ValueError):
+    """Arguments that do not fit."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code: 0, 2 for a mistake, 130 when interrupted."""
+    from vade_core.data import DataError
+
+    try:
+        options = _parser().parse_args(arguments)
+        result: int = options.command(options)
+        return result
+    except (_UsageError, RunError, DataError, ValueError, FloatingPointError) as error:
+        print(f"vade_core: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe had enough
+        sys.stderr.close()
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m vade_core",
+        description="Train, resume and evaluate VaDE, VAE and Lambda-Hot models.",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    for name, words, command in (
+        ("datasets", "list the data sets", _datasets),
+        ("models", "list the models", _models),
+        ("runs", "list the runs of a folder", _runs),
+    ):
+        listing = commands.add_parser(name, help=words, description=words.capitalize() + ".")
+        listing.add_argument("--json", action="store_true", help="print a JSON list of objects")
+        listing.set_defaults(command=command)
+        if name == "runs":
+            listing.add_argument(
+                "folder", nargs="?", type=Path, help="default: VADE_RUNS, or ./runs"
+            )
+
+    train = commands.add_parser(
+        "train",
+        help="train a model into a run folder",
+        description="Train a model into a run folder. What is not given comes from the preset.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    _add_training_options(train)
+    train.set_defaults(command=_train)
+
+    resume = commands.add_parser(
+        "resume",
+        help="go on with a run from its last checkpoint",
+        description="Go on with a run from its last checkpoint, to the same result as if it had "
+        "never stopped. A finished run is left as it is.",
+    )
+    resume.add_argument("run", type=Path, help="the run's folder")
+    resume.set_defaults(command=_resume)
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a run's final model",
+        description="Measure a run's final model: clustering on all samples, and on the test part "
+        "silhouette, Calinski-Harabasz, kNN error and reconstruction.",
+    )
+    evaluate.add_argument("run", type=Path, help="the run's folder")
+    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
+    evaluate.set_defaults(command=_evaluate)
+    return parser
+
+
+def _add_training_options(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--model", default="vade", help="see 'python -m vade_core models'")
+    train.add_argument("--dataset", default="mnist", help="see 'python -m vade_core datasets'")
+    train.add_argument(
+        "--data",
+        type=Path,
+        metavar="FILE.npz",
+        help="train on your own file, with an array X and optionally y, in place of --dataset",
+    )
+    train.add_argument(
+        "--clusters",
+        type=_positive,
+        metavar="K",
+        help="number of clusters (default: the number of classes, or 10)",
+    )
+    train.add_argument(
+        "--epochs", type=_positive, help="the model's own epochs, pretraining not counted"
+    )
+    train.add_argument("--seed", type=_seed, default=0, help="seed of every draw")
+    train.add_argument("--preset", default=DEFAULT_PRESET, help=f"one of {', '.join(PRESETS)}")
+    train.add_argument("--out", type=Path, metavar="DIR", help="the run's folder, empty or new")
+    train.add_argument("--subset", type=_positive, metavar="N", help="train on N samples only")
+    train.add_argument("--split", action="store_true", help="train on the train part alone")
+    train.add_argument("--latent", type=_positive, metavar="J", help="latent dimensions")
+    train.add_argument("--hidden", type=_widths, metavar="500,500,2000", help="hidden widths")
+    train.add_argument("--batch", type=_positive, help="batch size")
+    train.add_argument("--lambda", dest="strength", type=float, help="Lambda-Hot's lambda")
+    train.add_argument(
+        "--pretrain-epochs", type=_whole, metavar="N", help="epochs of VaDE's pretraining"
+    )
+    train.add_argument(
+        "--maps", metavar="tsne,pca", default="tsne,pca", help="the maps made of every frame"
+    )
+    train.add_argument(
+        "--threads", type=_positive, help="processor threads (default: what torch takes)"
+    )
+    train.add_argument("--json", action="store_true", help="print the run's summary as JSON")
+
+
+def _whole(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+    return value
+
+
+def _positive(text: str) -> int:
+    value = _whole(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = _whole(text)
+    if value >= 2**32:
+        raise argparse.ArgumentTypeError(f"{text!r} is larger than seeds can be")
+    return value
+
+
+def _widths(text: str) -> list[int]:
+    return [_positive(part.strip()) for part in text.split(",")]
+
+
+def _datasets(options: argparse.Namespace) -> int:
+    from vade_core.data import DATASETS
+
+    rows = [
+        {
+            "name": entry.name,
+            "summary": entry.summary,
+            "samples": entry.n_samples,
+            "features": entry.n_features,
+            "classes": entry.n_classes,
+            "likelihood": entry.likelihood,
+            "source": entry.source,
+            "licence": entry.licence,
+        }
+        for entry in DATASETS.values()
+    ]
+    _print_table(rows, options.json, ("name", "samples", "features", "classes", "summary"))
+    return 0
+
+
+def _models(options: argparse.Namespace) -> int:
+    from vade_core.models import MODELS
+
+    rows = [
+        {
+            "name": entry.name,
+            "title": entry.title,
+            "supervised": entry.supervised,
+            "own_clusters": entry.own_clusters,
+            "summary": entry.summary,
+            "source": entry.source,
+        }
+        for entry in MODELS.values()
+    ]
+    _print_table(rows, options.json, ("name", "supervised", "summary", "source"))
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    folder = options.folder if options.folder is not None else runs_root()
+    if options.folder is not None and not folder.is_dir():
+        raise RunError(f"{folder} is no folder: name the one that holds the runs.")
+    rows = list_runs([folder])
+    for row in rows:
+        if "error" in row:
+            print(f"vade_core: {row['error']}", file=sys.stderr)
+    _print_table(rows, options.json, ("id", "state", "model", "dataset", "clusters", "acc"))
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    from vade_core.configure import configure
+    from vade_core.recorder import create_run
+
+    overrides: dict[str, Any] = {
+        "epochs": options.epochs,
+        "latent_dim": options.latent,
+        "hidden": options.hidden,
+        "batch_size": options.batch,
+        "strength": options.strength,
+        "pretrain_epochs": options.pretrain_epochs,
+    }
+    config = configure(
+        model=options.model,
+        dataset=options.dataset,
+        data_file=options.data,
+        clusters=options.clusters,
+        seed=options.seed,
+        preset=options.preset,
+        subset=options.subset,
+        split=options.split,
+        lenses=[lens for lens in options.maps.split(",") if lens],
+        overrides={name: value for name, value in overrides.items() if value is not None},
+        progress=lambda words: print(words, file=sys.stderr),
+    )
+    config.threads = options.threads
+    run = create_run(runs_root(), config, options.out)
+    return _work(run.path, as_json=options.json)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    from vade_core.runs import Run
+
+    run = Run(options.run)
+    if run.status()["state"] == "finished":
+        print(f"{run.path} is finished: there is nothing to do.", file=sys.stderr)
+        return 0
+    return _work(run.path)
+
+
+def _work(path: Path, as_json: bool = False) -> int:
+    from vade_core.runs import Run
+    from vade_core.worker import Worker
+
+    run = Run(path)
+    show = _Progress(run)
+    worker = Worker(run, listener=show.line, progress=show.share)
+    state = worker.work()
+    show.end()
+    print(f"{state}: {run.path}", file=sys.stderr)
+    if as_json:
+        print(json.dumps(run.summary()))
+    return 130 if state == "interrupted" else 0
+
+
+class _Progress:
+    """A progress bar with the time left on a terminal; a line an epoch elsewhere."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+        self._shown = 0.0
+        self._terminal = sys.stderr.isatty()
+
+    def share(self, share: float) -> None:
+        now = time.monotonic()
+        if not self._terminal or now - self._shown < 0.2:
+            return
+        self._shown = now
+        status = self._run.status()
+        done, total = status.get("past_epochs", 0), max(1, status.get("total_epochs", 1))
+        whole = min(1.0, (done + share) / total)
+        bar = "#" * round(30 * whole)
+        left = status.get("eta_seconds")
+        words = f"{status['words']}, epoch {status.get('epoch', 0) + 1}/{status.get('epochs', 0)}"
+        time_left = "" if left is None else f", {left / 60:.1f} min left"
+        print(f"\r[{bar:<30}] {words}{time_left}\033[K", end="", file=sys.stderr, flush=True)
+
+    def line(self, entry: dict[str, Any]) -> None:
+        parts = [f"{entry['phase']} {entry['epoch']}/{entry['epochs']}"]
+        if "loss" in entry:
+            parts.append(f"loss {entry['loss']:.2f}")
+        for name in ("acc", "nmi", "rand_index"):
+            if entry.get(name) is not None:
+                parts.append(f"{name} {entry[name]:.4f}")
+        parts.append(f"{entry['seconds']:.1f} s")
+        start = "\r\033[K" if self._terminal else ""
+        print(start + "  ".join(parts), file=sys.stderr, flush=True)
+
+    def end(self) -> None:
+        if self._terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from vade_core.evaluation import evaluate
+    from vade_core.runs import Run
+    from vade_core.worker import load_dataset, load_model
+
+    run = Run(options.run)
+    model = load_model(run)
+    found = evaluate(model, load_dataset(run.config))
+    if options.json:
+        print(json.dumps(found))
+        return 0
+    for name, value in found.items():
+        if isinstance(value, dict):
+            value = "  ".join(f"{key}: {_shown(item)}" for key, item in value.items())
+        print(f"{name:20} {_shown(value)}")
+    return 0
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _print_table(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[str]) -> None:
+    if as_json:
+        print(json.dumps(rows))
+        return
+    if not rows:
+        print("None.", file=sys.stderr)
+        return
+    table = [list(columns), *([_shown(row.get(name)) for name in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in table) for i in range(len(columns))]
+    for line in table:
+        cells = (text.ljust(width) for text, width in zip(line, widths, strict=True))
+        print("  ".join(cells).rstrip())

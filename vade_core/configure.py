@@ -1,0 +1,133 @@
+"""From what a person asks for to a run's configuration, checked before anything is made."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vade_core.data import DATASETS, DataError, Dataset, load, load_file
+from vade_core.models import MODELS
+from vade_core.presets import DEFAULT_PRESET, PRESETS
+from vade_core.projection import LENSES
+from vade_core.runs import RunConfig
+
+
+def configure(
+    *,
+    model: str = "vade",
+    dataset: str = "mnist",
+    data_file: Path | None = None,
+    clusters: int | None = None,
+    seed: int = 0,
+    preset: str = DEFAULT_PRESET,
+    subset: int | None = None,
+    split: bool = False,
+    lenses: Sequence[str] = ("tsne", "pca"),
+    max_frames: int = 40,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> RunConfig:
+    """A run's configuration.
+
+    Parameters
+    ----------
+    model, dataset, preset : str
+        Names from the registries.
+    data_file : Path, optional
+        A person's own file, in place of ``dataset``.
+    clusters : int, optional
+        K; by default the number of classes, or 10 where there are none.
+    seed : int
+    subset : int, optional
+        Train on so many samples.
+    split : bool
+        Keep the test part out of training.
+    lenses : sequence of str
+        Maps to make of every frame.
+    max_frames : int
+    overrides : mapping, optional
+        Constructor parameters that differ from the preset's.
+    progress : callable, optional
+        Told what takes long.
+
+    Raises
+    ------
+    DataError, ValueError
+        In one sentence, what is wrong.
+    """
+    _known("model", model, MODELS)
+    _known("preset", preset, PRESETS)
+    for lens in lenses:
+        _known("map", lens, LENSES)
+    found: Dataset
+    digest = None
+    if data_file is not None:
+        from vade_core.worker import file_digest
+
+        found = load_file(data_file)
+        digest = file_digest(data_file)
+    else:
+        _known("data set", dataset, DATASETS)
+        found = load(dataset, progress=progress)
+    if subset is not None:
+        found = found.subset(subset, seed=seed)
+    entry = MODELS[model]
+    if entry.supervised and found.labels is None:
+        raise DataError(
+            f"{entry.title} learns from labels, and {found.name} has none: add an array y, or "
+            "choose VaDE or VAE."
+        )
+    trained = found.train_part() if split else found
+    k = clusters if clusters is not None else (found.n_classes or 10)
+    if entry.supervised:
+        k = found.n_classes or k
+    if k > trained.n_samples:
+        raise ValueError(
+            f"{k} clusters need at least as many samples; there are {found.n_samples}."
+        )
+
+    accepted = inspect.signature(entry.estimator).parameters
+    parameters = {name: given.default for name, given in accepted.items()}
+    parameters |= PRESETS[preset].of(model, trained.n_samples)
+    for name, value in (overrides or {}).items():
+        if name not in accepted:
+            raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
+        parameters[name] = value
+    parameters["random_state"] = seed
+    if "n_clusters" in parameters:
+        parameters["n_clusters"] = k
+    if parameters["likelihood"] == "auto":
+        parameters["likelihood"] = found.likelihood
+    parameters["hidden"] = list(parameters["hidden"])
+    if entry.supervised and parameters["latent_dim"] < k:
+        raise ValueError(
+            f"{entry.title} needs a latent dimension for each of the {k} classes: raise --latent "
+            f"from {parameters['latent_dim']} to {k} or more."
+        )
+    return RunConfig(
+        model=model,
+        preset=preset,
+        parameters=parameters,
+        dataset=found.name,
+        data_file=None if data_file is None else str(Path(data_file).resolve()),
+        data_sha256=digest,
+        clusters=k,
+        seed=seed,
+        n_samples=found.n_samples,
+        n_features=found.n_features,
+        likelihood=found.likelihood,
+        labelled=found.labels is not None,
+        subset=subset,
+        split=split,
+        lenses=list(lenses),
+        max_frames=max_frames,
+        image_shape=None if found.image_shape is None else list(found.image_shape),
+        class_names=None if found.class_names is None else list(found.class_names),
+    )
+
+
+def _known(kind: str, name: str, registry: Mapping[str, Any]) -> None:
+    if name not in registry:
+        raise ValueError(f"There is no {kind} {name!r}; there are: {', '.join(registry)}.")

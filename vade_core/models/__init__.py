@@ -1,0 +1,75 @@
+"""The models, and the one registry that everything else reads them from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vade_core.models.base import LatentModel
+from vade_core.models.lambda_hot import LambdaHot
+from vade_core.models.vade import VaDE
+from vade_core.models.vae import VAE
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model as the command line and the pages offer it.
+
+    Attributes
+    ----------
+    name : str
+        What ``--model`` takes.
+    title : str
+        For people.
+    estimator : type
+        Its class.
+    supervised : bool
+        Whether it learns from labels.
+    own_clusters : bool
+        Whether its prior has clusters; otherwise a mixture is fitted to its latents afterwards.
+    summary : str
+        One sentence.
+    source : str
+        Where it comes from.
+    """
+
+    name: str
+    title: str
+    estimator: type[LatentModel]
+    supervised: bool
+    own_clusters: bool
+    summary: str
+    source: str
+
+
+MODELS: dict[str, ModelEntry] = {
+    "vae": ModelEntry(
+        "vae",
+        "VAE",
+        VAE,
+        supervised=False,
+        own_clusters=False,
+        summary="One Gaussian for all: a mixture fitted to its latents afterwards finds clusters.",
+        source="Kingma and Welling, Auto-Encoding Variational Bayes (arXiv 1312.6114)",
+    ),
+    "vade": ModelEntry(
+        "vade",
+        "VaDE",
+        VaDE,
+        supervised=False,
+        own_clusters=True,
+        summary="A mixture of Gaussians as the prior: it sorts and generates without labels.",
+        source="Jiang et al., Variational Deep Embedding (arXiv 1611.05148, IJCAI 2017)",
+    ),
+    "lambda-hot": ModelEntry(
+        "lambda-hot",
+        "Lambda-Hot",
+        LambdaHot,
+        supervised=True,
+        own_clusters=True,
+        summary="A Gaussian for each class, set by its label: supervised.",
+        source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
+        "VAE",
+    ),
+}
+
+__all__ = ["MODELS", "LambdaHot", "LatentModel", "ModelEntry", "VAE", "VaDE"]

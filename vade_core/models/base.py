@@ -1,0 +1,511 @@
+"""What every model of the VAE family shares: two networks, a prior, scikit-learn's habits."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+from torch import Tensor, nn
+
+from vade_core.networks import Networks, sample_posterior
+from vade_core.priors import Prior, Terms
+from vade_core.training import (
+    EpochReport,
+    Phase,
+    Precision,
+    Training,
+    as_float,
+    decayed,
+    epoch_generator,
+    fastest_precision,
+)
+
+# Rows encoded at a time: large enough for full speed, small enough to keep memory flat.
+CHUNK = 4096
+M = TypeVar("M", bound=nn.Module)
+
+
+class LatentModel(TransformerMixin, BaseEstimator):
+    """Base of the models: encoding, decoding, the ELBO, training, and what is kept in a file.
+
+    A model file supplies the prior and the schedule: :meth:`_build_prior` and :meth:`_phases`.
+
+    Attributes
+    ----------
+    networks_ : Networks
+        Encoder and decoder.
+    prior_ : Prior
+        p(z).
+    likelihood_ : str
+        ``bernoulli`` or ``gaussian``.
+    reports_ : list of EpochReport
+        What :meth:`fit` went through.
+    """
+
+    supervised = False
+
+    # Set by the constructors of the models; named here for the type checker.
+    latent_dim: int
+    hidden: Sequence[int]
+    likelihood: str
+    observation_variance: str
+    n_draws: int
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    decay: float
+    decay_every: int
+    learning_rate_floor: float
+    adam_eps: float
+    reconstruction_weight: float
+    kl_weight: float
+    random_state: int | None
+    device: str
+    precision: str
+
+    # -- what a model file supplies ---------------------------------------------------------
+
+    @abstractmethod
+    def _build_prior(self) -> Prior:
+        """The prior, with its starting values."""
+
+    @abstractmethod
+    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+        """The schedule of the training."""
+
+    def assigning_prior(self) -> Prior:
+        """The mixture that assigns clusters; the prior itself unless a model has none."""
+        return self.prior_
+
+    def update_clusters(self, latents: NDArray[Any]) -> None:
+        """Bring clusters up to date that are fitted from outside to the latents (VAE only).
+
+        Parameters
+        ----------
+        latents : ndarray, shape (n, J)
+            Posterior means of the training samples.
+        """
+
+    # -- training ---------------------------------------------------------------------------
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LatentModel:
+        """Train on samples X.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, D)
+            uint8 grey levels (taken as 0..255), or numbers.
+        y : array-like, shape (n,), optional
+            Classes; ignored by every model that is not supervised.
+
+        Returns
+        -------
+        self
+        """
+        training = self.stream(X, y)
+        self.reports_: list[EpochReport] = list(training)
+        self._after_fit(training.samples)
+        return self
+
+    def _after_fit(self, samples: Tensor) -> None:
+        self.update_clusters(self.latents(samples.cpu().numpy()))
+
+    def stream(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,
+        *,
+        between_batches: Callable[[float], bool | None] | None = None,
+    ) -> Training:
+        """Prepare the training on X and return it; iterating over it trains.
+
+        Parameters
+        ----------
+        X, y
+            As for :meth:`fit`.
+        between_batches : callable, optional
+            See :class:`vade_core.training.Training`.
+
+        Returns
+        -------
+        Training
+            Yields one :class:`vade_core.training.EpochReport` an epoch.
+        """
+        samples, targets = self._checked(X, y)
+        self._build(samples)
+        on_device = torch.from_numpy(samples).to(self._device)
+        on_device_targets = None if targets is None else torch.from_numpy(targets).to(self._device)
+        return Training(
+            on_device,
+            self._phases(on_device, on_device_targets),
+            seed=self._seed,
+            batch_size=min(self.batch_size, len(samples)),
+            precision=self.precision_,
+            between_batches=between_batches,
+        )
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        """Samples as uint8 or float32, and targets for supervised models."""
+        array = validate_data(
+            self, X, dtype=[np.float64, np.float32, np.uint8], ensure_min_samples=2, order="C"
+        )
+        return self._trainable(array), None
+
+    def _trainable(self, array: NDArray[Any]) -> NDArray[Any]:
+        inside = array.dtype == np.uint8 or bool(array.min() >= 0 and array.max() <= 1)
+        if self.likelihood not in ("auto", "bernoulli", "gaussian"):
+            raise ValueError(
+                f"likelihood must be 'auto', 'bernoulli' or 'gaussian', not {self.likelihood!r}."
+            )
+        if self.likelihood == "bernoulli" and not inside:
+            raise ValueError(
+                "A Bernoulli likelihood needs values between 0 and 1: scale the data, "
+                "or choose likelihood='gaussian'."
+            )
+        self.likelihood_ = (
+            ("bernoulli" if inside else "gaussian")
+            if self.likelihood == "auto"
+            else self.likelihood
+        )
+        if array.dtype == np.uint8:
+            return np.require(array, requirements=["C", "W"])
+        return np.array(array, dtype=np.float32, order="C")
+
+    def _build(self, samples: NDArray[Any]) -> None:
+        self._device = torch.device(
+            ("cuda" if torch.cuda.is_available() else "cpu")
+            if self.device == "auto"
+            else self.device
+        )
+        if isinstance(self.random_state, (int, np.integer)):
+            self._seed = int(self.random_state)
+        else:  # None, or a RandomState, as scikit-learn has it
+            self._seed = int(check_random_state(self.random_state).randint(2**31))
+        self._assemble(samples.shape[1])
+        widest = max((p.shape for p in self.networks_.parameters() if p.ndim == 2), key=np.prod)
+        if self.precision == "auto":
+            self.precision_: Precision = fastest_precision(
+                self._device, (widest[0], widest[1]), self.batch_size
+            )
+        elif self.precision in ("fp32", "bf16"):
+            self.precision_ = "bf16" if self.precision == "bf16" else "fp32"
+        else:
+            raise ValueError(f"precision must be auto, fp32 or bf16, not {self.precision!r}.")
+
+    def _assemble(self, n_features: int) -> None:
+        """Networks and prior with seeded weights, leaving the global random state alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            self.networks_ = Networks(
+                n_features,
+                tuple(self.hidden),
+                self.latent_dim,
+                self.likelihood_,  # type: ignore[arg-type]
+                self.observation_variance,  # type: ignore[arg-type]
+            ).to(self._device)
+            self.prior_ = self._build_prior().to(self._device)
+
+    def _training_phase(
+        self,
+        name: Any,
+        words: str,
+        epochs: int,
+        assignment: Tensor | None = None,
+    ) -> Phase:
+        """A phase that minimises -ELBO over networks and prior."""
+
+        def loss(x: Tensor, rows: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
+            given = None if assignment is None else assignment[rows]
+            return self._objective(self.elbo_terms(x, generator, given))
+
+        return Phase(
+            name,
+            words,
+            epochs,
+            loss=loss,
+            parameters=self._parameters,
+            learning_rate=decayed(
+                self.learning_rate, self.decay, self.decay_every, self.learning_rate_floor
+            ),
+            adam_eps=self.adam_eps,
+        )
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [*self.networks_.parameters(), *self.prior_.parameters()]
+
+    def elbo_terms(
+        self, x: Tensor, generator: torch.Generator, assignment: Tensor | None = None
+    ) -> Terms:
+        """The terms of -ELBO, unweighted, in nats a sample.
+
+        Parameters
+        ----------
+        x : Tensor, shape (n, D)
+            Floating point.
+        generator : torch.Generator
+            Source of the L draws of z.
+        assignment : Tensor, shape (n,), optional
+            Given clusters or classes.
+
+        Returns
+        -------
+        dict of str to Tensor, each (n,)
+            ``reconstruction`` and the prior's own terms; their sum is -ELBO.
+        """
+        posterior = self.networks_.encoder(x)
+        z = sample_posterior(posterior, self.n_draws, generator)
+        location, log_variance = self.networks_.decoder(z)
+        likelihood = self.networks_.decoder.negative_log_likelihood(location, log_variance, x)
+        return {"reconstruction": likelihood.mean(0), **self.prior_.kl(posterior, z, assignment)}
+
+    def _objective(self, terms: Terms) -> dict[str, Tensor]:
+        """Means of the terms and the weighted sum that is minimised, as ``loss``."""
+        means = {name: value.mean() for name, value in terms.items()}
+        loss = self.reconstruction_weight * means["reconstruction"]
+        for name, value in means.items():
+            if name != "reconstruction":
+                loss = loss + self.kl_weight * value
+        return {**means, "loss": loss}
+
+    # -- using the trained model --------------------------------------------------------------
+
+    def _ready(self, X: ArrayLike) -> NDArray[Any]:
+        check_is_fitted(self, "networks_")
+        return validate_data(self, X, dtype=[np.float64, np.float32, np.uint8], reset=False)
+
+    @staticmethod
+    def _in_dtype(module: M, dtype: np.dtype[Any]) -> M:
+        """float64 samples are answered in float64, as scikit-learn's transformers do."""
+        return copy.deepcopy(module).double() if dtype == np.float64 else module
+
+    @torch.inference_mode()
+    def _over_chunks(
+        self, array: NDArray[Any], function: Callable[[Tensor], Tensor]
+    ) -> NDArray[Any]:
+        parts = []
+        for first in range(0, len(array), CHUNK):
+            rows = np.require(array[first : first + CHUNK], requirements=["C", "W"])
+            parts.append(function(as_float(torch.from_numpy(rows).to(self._device))).cpu().numpy())
+        return np.concatenate(parts)
+
+    def transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Posterior means, (n, J)."""
+        array = self._ready(X)
+        encoder = self._in_dtype(self.networks_.encoder, array.dtype)
+        return self._over_chunks(array, lambda x: encoder(x).mean)
+
+    def latents(self, samples: NDArray[Any], *, precision: Precision = "fp32") -> NDArray[Any]:
+        """Posterior means of samples that need no checks, (n, J).
+
+        Parameters
+        ----------
+        samples : ndarray, shape (n, D)
+            uint8 or float32.
+        precision : {"fp32", "bf16"}
+            ``transform`` computes in fp32; bf16 is for a quick look between epochs.
+        """
+        encoder = self.networks_.encoder
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"):
+            return self._over_chunks(samples, lambda x: encoder(x).mean)
+
+    def posterior(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Mean and log-variance of q(z|x), each (n, J)."""
+        array = self._ready(X)
+        encoder = self._in_dtype(self.networks_.encoder, array.dtype)
+        both = self._over_chunks(array, lambda x: torch.cat(encoder(x), dim=1))
+        return both[:, : self.latent_dim], both[:, self.latent_dim :]
+
+    def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
+        """gamma = p(c|z) of latents (n, J), shape (n, K)."""
+        check_is_fitted(self, "networks_")
+        prior = self._in_dtype(self.assigning_prior(), np.asarray(latents).dtype)
+        return self._over_chunks(np.asarray(latents), lambda z: prior.log_responsibilities(z).exp())
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """gamma = p(c|z) at the posterior mean, (n, K); no draw, so two calls agree."""
+        return self.responsibilities(self.transform(X))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The most responsible cluster of each sample, (n,)."""
+        return self.predict_proba(X).argmax(axis=1).astype(np.int64)
+
+    def reconstruct(self, X: ArrayLike) -> NDArray[Any]:
+        """Mean of p(x|z) at the posterior mean, (n, D)."""
+        return self.decode(self.transform(X))
+
+    def decode(self, latents: ArrayLike) -> NDArray[Any]:
+        """Mean of p(x|z) for latents (n, J): (n, D), grey levels in [0, 1] for the Bernoulli."""
+        check_is_fitted(self, "networks_")
+        array = np.asarray(latents)
+        decoder = self._in_dtype(self.networks_.decoder, array.dtype)
+        return self._over_chunks(array, decoder.decode)
+
+    def sample_latents(
+        self,
+        n: int = 1,
+        *,
+        cluster: int | None = None,
+        temperature: float = 1.0,
+        random_state: int = 0,
+    ) -> NDArray[Any]:
+        """Draw n latents from the prior, (n, J); see :meth:`sample`."""
+        check_is_fitted(self, "networks_")
+        if cluster is not None:
+            if self.prior_.n_clusters == 0:
+                raise ValueError(
+                    "This model has one prior for everything, so no cluster can be asked for: "
+                    "leave cluster out, or train VaDE or Lambda-Hot."
+                )
+            if not 0 <= cluster < self.prior_.n_clusters:
+                raise ValueError(
+                    f"cluster must be between 0 and {self.prior_.n_clusters - 1}, not {cluster}."
+                )
+        generator = epoch_generator(random_state, 0, 0, self._device)
+        with torch.inference_mode():
+            return self.prior_.sample(n, generator, cluster, temperature).cpu().numpy()
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        cluster: int | None = None,
+        temperature: float = 1.0,
+        random_state: int = 0,
+    ) -> NDArray[Any]:
+        """Generate n samples: z from the prior, decoded to the mean of p(x|z).
+
+        Parameters
+        ----------
+        n : int
+        cluster : int, optional
+            Component to draw from. Models without components of their own refuse.
+        temperature : float
+            Factor on the prior's standard deviation.
+        random_state : int
+            The same seed gives every cluster the same noise.
+
+        Returns
+        -------
+        ndarray, shape (n, D)
+
+        Raises
+        ------
+        ValueError
+            If there is no such cluster.
+        """
+        return self.decode(
+            self.sample_latents(
+                n, cluster=cluster, temperature=temperature, random_state=random_state
+            )
+        )
+
+    @torch.inference_mode()
+    def loss_terms(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, random_state: int = 0
+    ) -> dict[str, float]:
+        """The terms of -ELBO on X and the weighted ``loss``, means in nats a sample.
+
+        Parameters
+        ----------
+        X : array-like, shape (n, D)
+        y : array-like, shape (n,), optional
+            Classes, for supervised models.
+        random_state : int
+            Seeds the draws of z.
+
+        Returns
+        -------
+        dict of str to float
+        """
+        array = self._ready(X)
+        targets = self._targets(y)
+        generator = epoch_generator(random_state, 0, 0, self._device)
+        sums: dict[str, float] = {}
+        for first in range(0, len(array), CHUNK):
+            rows = np.require(array[first : first + CHUNK], requirements=["C", "W"])
+            x = as_float(torch.from_numpy(rows).to(self._device)).float()
+            given = None if targets is None else targets[first : first + CHUNK].to(self._device)
+            for name, value in self._objective(self.elbo_terms(x, generator, given)).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(rows)
+        return {name: value / len(array) for name, value in sums.items()}
+
+    def _targets(self, y: ArrayLike | None) -> Tensor | None:
+        """Classes as the prior wants them; None for models that take none."""
+        return None
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """ELBO in nats a sample, higher is better; its draws of z are seeded."""
+        terms = self.loss_terms(X)
+        return -sum(value for name, value in terms.items() if name != "loss")
+
+    # -- what a file keeps ----------------------------------------------------------------------
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"networks": self.networks_, "prior": self.prior_}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything learnt, by name, for a weights file."""
+        check_is_fitted(self, "networks_")
+        return {
+            f"{part}.{name}": value.detach().cpu().contiguous()
+            for part, module in self._modules().items()
+            for name, value in module.state_dict().items()
+        }
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what :meth:`tensors` gave, into networks that are already built.
+
+        Raises
+        ------
+        ValueError
+            If a name is missing or a shape differs.
+        """
+        for part, module in self._modules().items():
+            prefix = part + "."
+            own = {
+                name.removeprefix(prefix): value.to(torch.float32)
+                if value.is_floating_point()
+                else value
+                for name, value in tensors.items()
+                if name.startswith(prefix)
+            }
+            try:
+                module.load_state_dict(own)
+            except RuntimeError as error:
+                raise ValueError(
+                    f"These weights do not fit this {type(self).__name__}: {error}"
+                ) from error
+
+    def restore(self, n_features: int, likelihood: str, tensors: Mapping[str, Tensor]) -> None:
+        """Become the fitted model that ``tensors`` describe, without any data.
+
+        Parameters
+        ----------
+        n_features : int
+            D.
+        likelihood : str
+            ``bernoulli`` or ``gaussian``.
+        tensors : mapping of str to Tensor
+            As :meth:`tensors` gave them.
+        """
+        self.likelihood_ = likelihood
+        self.n_features_in_ = n_features
+        self._device = torch.device("cpu")
+        self._seed = 0
+        self.precision_ = "fp32"
+        self._restoring(tensors)
+        self._assemble(n_features)
+        self.load_tensors(tensors)
+
+    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
+        """Set what :meth:`_build_prior` needs to know before the weights are loaded."""

@@ -1,0 +1,133 @@
+"""Lambda-Hot VAE: a supervised prior with a centre for each class (Wang, Blair, Belkhale)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import column_or_1d, validate_data
+from torch import Tensor
+
+from vade_core.models.base import LatentModel
+from vade_core.priors import LambdaHot as LambdaHotPrior
+from vade_core.priors import Prior
+from vade_core.training import Phase
+
+
+class LambdaHot(ClassifierMixin, LatentModel):
+    """VAE with prior N(lambda * onehot(y), I): supervised, latent dimensions that mean classes.
+
+    A sample is classified by the largest of the first C dimensions of its posterior mean (the
+    source's naive classifier), which is also the most responsible component of the prior.
+
+    Parameters
+    ----------
+    strength : float
+        lambda.
+    latent_dim : int
+        J, at least the number of classes.
+    hidden, likelihood, observation_variance, n_draws, epochs, batch_size, learning_rate, decay, \
+decay_every, learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, \
+device, precision
+        As for :class:`vade_core.models.VAE`.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (C,)
+    """
+
+    supervised = True
+
+    def __init__(
+        self,
+        *,
+        strength: float = 5.0,
+        latent_dim: int = 20,
+        hidden: Sequence[int] = (500, 500, 2000),
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        n_draws: int = 1,
+        epochs: int = 30,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        decay: float = 1.0,
+        decay_every: int = 10,
+        learning_rate_floor: float = 0.0,
+        adam_eps: float = 1e-8,
+        reconstruction_weight: float = 1.0,
+        kl_weight: float = 1.0,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.strength = strength
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.observation_variance = observation_variance
+        self.n_draws = n_draws
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.decay_every = decay_every
+        self.learning_rate_floor = learning_rate_floor
+        self.adam_eps = adam_eps
+        self.reconstruction_weight = reconstruction_weight
+        self.kl_weight = kl_weight
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    def _checked(
+        self, X: ArrayLike, y: ArrayLike | None
+    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+        if y is None:
+            raise ValueError(
+                "Lambda-Hot requires y to be passed, but the target y is None: "
+                "it is supervised and learns from classes."
+            )
+        array, y = validate_data(
+            self, X, y, dtype=[np.float64, np.float32, np.uint8], ensure_min_samples=2, order="C"
+        )
+        check_classification_targets(y)
+        self.classes_, targets = np.unique(column_or_1d(y), return_inverse=True)
+        if len(self.classes_) > self.latent_dim:
+            raise ValueError(
+                f"{len(self.classes_)} classes do not fit into {self.latent_dim} latent "
+                "dimensions: each class needs one of its own, so raise latent_dim."
+            )
+        return self._trainable(array), targets.astype(np.int64)
+
+    def _build_prior(self) -> Prior:
+        return LambdaHotPrior(len(self.classes_), self.latent_dim, self.strength)
+
+    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+        words = f"Training Lambda-Hot (lambda {self.strength:g}) with the labels"
+        return [self._training_phase("train", words, self.epochs, assignment=targets)]
+
+    def _targets(self, y: ArrayLike | None) -> Tensor | None:
+        if y is None:
+            raise ValueError("Lambda-Hot is supervised: its loss needs the classes y.")
+        codes = np.searchsorted(self.classes_, np.asarray(y))
+        if np.any(self.classes_[np.minimum(codes, len(self.classes_) - 1)] != np.asarray(y)):
+            raise ValueError("y holds a class that was not there in training.")
+        return torch.from_numpy(codes.astype(np.int64))
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """The class of each sample, (n,): argmax of the first C latent dimensions."""
+        array = self._ready(X)
+        return self.classes_[self.predict_proba(array).argmax(axis=1)]
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Share of samples classified rightly."""
+        return float(accuracy_score(y, self.predict(X)))
+
+    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
+        self.classes_ = np.arange(len(tensors["prior.means"]))

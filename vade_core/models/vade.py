@@ -1,0 +1,221 @@
+"""VaDE: a VAE whose prior is a mixture of Gaussians (Jiang et al. 2017, arXiv 1611.05148)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClusterMixin
+from torch import Tensor
+
+from vade_core.initialise import STARTS
+from vade_core.models.base import LatentModel
+from vade_core.networks import unbounded_log_variance
+from vade_core.pretraining import PRETRAINING
+from vade_core.priors import GaussianMixture, Prior
+from vade_core.training import Phase, as_float
+
+# Of a cluster's variance, what a sample's own posterior starts with. Between 0.1 and 0.3 the
+# first epochs keep the start's clusters; at 1 they lose some, at 0.03 the KL jumps.
+POSTERIOR_SHARE = 0.3
+
+
+class VaDE(ClusterMixin, LatentModel):
+    """Variational deep embedding: cluster and generate with one model, without labels.
+
+    Generation: c ~ Cat(pi), z ~ N(mu_c, sigma_c^2 I), x ~ p(x|z). The cluster of a sample is
+    the most responsible component, gamma_c = p(c|z), at its posterior mean.
+
+    Parameters
+    ----------
+    n_clusters : int
+        K.
+    latent_dim : int
+        J.
+    hidden : sequence of int
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    pretraining : {"autoencoder", "stacked", "vae", "none"}
+        What comes before the mixture: an autoencoder end to end, layer by layer and then end to
+        end (the paper's), a VAE (Czerwonski's), or nothing.
+    pretrain_epochs : int
+        Its epochs; ``stacked`` gives each layer a half of them first.
+    pretrain_learning_rate : float
+    start : {"gmm", "umap", "kmeans", "random"}
+        The mixture's start on the pretrained latents: diagonal EM (the paper's), a mixture on
+        their UMAP embedding, k-means, or random values.
+    start_restarts : int
+        Restarts of EM or k-means, the likeliest kept.
+    clamped_epochs : int
+        Epochs with gamma fixed to the start's clusters, before gamma is free. It is an E-step
+        with fixed responsibilities: still a lower bound, and no label is used.
+    epochs : int
+        Epochs with gamma free.
+    likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
+learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
+        As for :class:`vade_core.models.VAE`.
+
+    Attributes
+    ----------
+    start_clusters_ : ndarray of int64, shape (n,)
+        The clusters that the start found; all -1 before it ran.
+    labels_ : ndarray, shape (n,)
+        Clusters of the training samples, set by ``fit``.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretraining: str = "autoencoder",
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start: str = "gmm",
+        start_restarts: int = 10,
+        clamped_epochs: int = 0,
+        epochs: int = 30,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        n_draws: int = 1,
+        batch_size: int = 256,
+        learning_rate: float = 2e-3,
+        decay: float = 0.9,
+        decay_every: int = 10,
+        learning_rate_floor: float = 2e-4,
+        adam_eps: float = 1e-4,
+        reconstruction_weight: float = 1.0,
+        kl_weight: float = 1.0,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.pretraining = pretraining
+        self.pretrain_epochs = pretrain_epochs
+        self.pretrain_learning_rate = pretrain_learning_rate
+        self.start = start
+        self.start_restarts = start_restarts
+        self.clamped_epochs = clamped_epochs
+        self.epochs = epochs
+        self.likelihood = likelihood
+        self.observation_variance = observation_variance
+        self.n_draws = n_draws
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.decay_every = decay_every
+        self.learning_rate_floor = learning_rate_floor
+        self.adam_eps = adam_eps
+        self.reconstruction_weight = reconstruction_weight
+        self.kl_weight = kl_weight
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    def _build_prior(self) -> Prior:
+        return GaussianMixture(self.n_clusters, self.latent_dim)
+
+    # -- the schedule -----------------------------------------------------------------------
+
+    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+        if self.pretraining not in (*PRETRAINING, "none"):
+            raise ValueError(
+                f"pretraining must be {', '.join(PRETRAINING)} or none, not {self.pretraining!r}."
+            )
+        if self.start not in (*STARTS, "random"):
+            raise ValueError(f"start must be {', '.join(STARTS)} or random, not {self.start!r}.")
+        if self.clamped_epochs and self.start == "random":
+            raise ValueError("A random start has no clusters to clamp to: set clamped_epochs=0.")
+        # Filled by the start; it travels with the checkpoint.
+        self.start_ = torch.full((len(samples),), -1, dtype=torch.int64, device=samples.device)
+        phases: list[Phase] = []
+        if self.pretraining != "none" and self.pretrain_epochs:
+            pretrain = PRETRAINING[self.pretraining]
+            phases += pretrain(self.networks_, self.pretrain_epochs, self.pretrain_learning_rate)
+        if self.start != "random":
+            words = STARTS[self.start].words
+            phases.append(
+                Phase("start", words, action=lambda generator: self._start_mixture(samples))
+            )
+        if self.clamped_epochs:
+            words = "Training VaDE with clusters held to the start's"
+            phases.append(
+                self._training_phase("clamped", words, self.clamped_epochs, assignment=self.start_)
+            )
+        words = "Training VaDE" if not self.clamped_epochs else "Training VaDE, clusters free"
+        name = "free" if self.clamped_epochs else "train"
+        phases.append(self._training_phase(name, words, self.epochs))
+        return phases
+
+    def _start_mixture(self, samples: Tensor) -> Mapping[str, object]:
+        """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
+        with torch.inference_mode():
+            latents = np.concatenate(
+                [
+                    self.networks_.encoder(as_float(part)).mean.cpu().numpy()
+                    for part in samples.split(4096)
+                ]
+            )
+        find = STARTS[self.start].find
+        found = find(latents, self.n_clusters, seed=self._seed, restarts=self.start_restarts)
+        device = samples.device
+        prior = self.prior_
+        assert isinstance(prior, GaussianMixture)
+        prior.set_components(
+            *(
+                torch.as_tensor(values, dtype=torch.float32, device=device)
+                for values in (found.weights, found.means, found.variances)
+            )
+        )
+        self._match_posterior_to(found.weights @ found.variances)
+        self.start_.copy_(torch.from_numpy(found.clusters))
+        sizes = np.bincount(found.clusters, minlength=self.n_clusters)
+        findings: dict[str, object] = {"method": self.start, "cluster_sizes": sizes.tolist()}
+        if np.isfinite(found.log_likelihood):
+            findings["log_likelihood"] = found.log_likelihood
+        return findings
+
+    @torch.no_grad()
+    def _match_posterior_to(self, within_variance: NDArray[np.floating]) -> None:
+        """Let q(z|x) begin with a share of the variance within clusters, (J,), for every sample.
+
+        An autoencoder's latents have any scale. Where it is small, posteriors of the untrained
+        head's variance (about 1) cover many clusters at once: the first KL is hundreds of nats,
+        and the steps it causes tear the start apart.
+        """
+        head = self.networks_.encoder.log_variance
+        log_variance = torch.as_tensor(np.log(POSTERIOR_SHARE * within_variance))
+        head.weight.zero_()
+        head.bias.copy_(unbounded_log_variance(log_variance))
+
+    # -- what scikit-learn and the files expect ---------------------------------------------
+
+    @property
+    def start_clusters_(self) -> NDArray[np.int64]:
+        return self.start_.cpu().numpy()
+
+    def _after_fit(self, samples: Tensor) -> None:
+        super()._after_fit(samples)
+        self.labels_ = self.predict(samples.cpu().numpy())
+
+    def tensors(self) -> dict[str, Tensor]:
+        return {**super().tensors(), "start.clusters": self.start_.cpu()}
+
+    def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
+        super().load_tensors(tensors)
+        clusters = tensors.get("start.clusters")
+        if clusters is None:
+            clusters = torch.empty(0, dtype=torch.int64)
+        # In place where there is a schedule, whose clamped phase looks at this very tensor.
+        if getattr(self, "start_", None) is not None and self.start_.shape == clusters.shape:
+            self.start_.copy_(clusters)
+        else:
+            self.start_ = clusters.clone()
+
+    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
+        self.n_clusters = int(tensors["prior.means"].shape[0])

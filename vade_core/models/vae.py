@@ -1,0 +1,129 @@
+"""VAE: a standard normal prior (Kingma and Welling, *Auto-Encoding Variational Bayes*)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.base import ClusterMixin
+from torch import Tensor, nn
+
+from vade_core.initialise import diagonal_mixture
+from vade_core.models.base import LatentModel
+from vade_core.priors import GaussianMixture, Prior, StandardNormal
+from vade_core.training import Phase
+
+
+class VAE(ClusterMixin, LatentModel):
+    """Variational autoencoder with prior N(0, I).
+
+    It has no clusters of its own. So that it can be compared, a seeded Gaussian mixture with
+    diagonal covariances is fitted to its posterior means after training, and assigns clusters.
+
+    Parameters
+    ----------
+    n_clusters : int
+        K of the mixture fitted afterwards.
+    latent_dim : int
+        J.
+    hidden : sequence of int
+        Widths of the encoder's hidden layers; the decoder mirrors them.
+    likelihood : {"auto", "bernoulli", "gaussian"}
+        p(x|z); ``auto`` takes Bernoulli where all values lie in [0, 1].
+    observation_variance : {"shared", "decoder", "fixed"}
+        Of a Gaussian likelihood: learnt and one for all, out of the decoder, or 1.
+    n_draws : int
+        L, Monte Carlo samples of z a sample.
+    epochs, batch_size : int
+    learning_rate : float
+        Adam's, times ``decay`` every ``decay_every`` epochs, not below ``learning_rate_floor``.
+    adam_eps : float
+    reconstruction_weight, kl_weight : float
+        Factors on the terms of -ELBO; a ``kl_weight`` other than 1 makes it a beta-VAE.
+    random_state : int
+        Seed.
+    device : str
+        ``auto``, ``cpu`` or ``cuda``.
+    precision : {"auto", "fp32", "bf16"}
+        Of the networks' products in training; ``auto`` measures which is faster.
+
+    Attributes
+    ----------
+    clusters_ : GaussianMixture
+        The mixture fitted afterwards.
+    labels_ : ndarray, shape (n,)
+        Clusters of the training samples, set by ``fit``.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        n_draws: int = 1,
+        epochs: int = 30,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        decay: float = 1.0,
+        decay_every: int = 10,
+        learning_rate_floor: float = 0.0,
+        adam_eps: float = 1e-8,
+        reconstruction_weight: float = 1.0,
+        kl_weight: float = 1.0,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        self.n_clusters = n_clusters
+        self.latent_dim = latent_dim
+        self.hidden = hidden
+        self.likelihood = likelihood
+        self.observation_variance = observation_variance
+        self.n_draws = n_draws
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.decay = decay
+        self.decay_every = decay_every
+        self.learning_rate_floor = learning_rate_floor
+        self.adam_eps = adam_eps
+        self.reconstruction_weight = reconstruction_weight
+        self.kl_weight = kl_weight
+        self.random_state = random_state
+        self.device = device
+        self.precision = precision
+
+    def _build_prior(self) -> Prior:
+        self.clusters_ = GaussianMixture(self.n_clusters, self.latent_dim).to(self._device)
+        return StandardNormal(self.latent_dim)
+
+    def assigning_prior(self) -> Prior:
+        return self.clusters_
+
+    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+        return [self._training_phase("train", "Training the VAE", self.epochs)]
+
+    def update_clusters(self, latents: NDArray[Any]) -> None:
+        found = diagonal_mixture(latents, self.n_clusters, seed=self._seed, restarts=3)
+        device = self._device
+        self.clusters_.set_components(
+            torch.as_tensor(found.weights, dtype=torch.float32, device=device),
+            torch.as_tensor(found.means, dtype=torch.float32, device=device),
+            torch.as_tensor(found.variances, dtype=torch.float32, device=device),
+        )
+
+    def _after_fit(self, samples: Tensor) -> None:
+        super()._after_fit(samples)
+        self.labels_ = self.predict(samples.cpu().numpy())
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {**super()._modules(), "clusters": self.clusters_}
+
+    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
+        self.n_clusters = int(np.shape(tensors["clusters.means"])[0])

@@ -1,0 +1,314 @@
+"""The training loop: a stream of epoch reports.
+
+A model describes its training as a list of phases; this module runs them, one epoch at a time,
+and knows nothing of models, files or pages.  Every epoch draws its randomness from a generator
+seeded by (seed, phase, epoch): a run that was interrupted continues with the very numbers that
+it would have drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+Precision = Literal["fp32", "bf16"]
+PhaseName = Literal["pretrain", "start", "clamped", "free", "train"]
+BatchLoss = Callable[[Tensor, Tensor, torch.Generator], Mapping[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch did.
+
+    Attributes
+    ----------
+    phase : str
+        ``pretrain``, ``start``, ``clamped``, ``free`` or ``train``.
+    epoch, epochs : int
+        The phase's epoch, from 1, and how many it has. A start that is no epoch counts 0 of 0.
+    stage : int
+        Number of the phase within the schedule, from 0; several phases may bear one name.
+    words : str
+        What happened, for people.
+    seconds : float
+        Wall-clock time of the epoch's training alone.
+    terms : mapping of str to float
+        Means over the epoch in nats a sample; ``loss`` is what was minimised.
+    findings : mapping
+        What else the phase has to tell (a start's likelihood, its clusters' sizes).
+    """
+
+    phase: PhaseName
+    epoch: int
+    epochs: int
+    stage: int
+    words: str
+    seconds: float
+    terms: Mapping[str, float]
+    findings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of a schedule: gradient epochs, or one action that is no epoch.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the reports.
+    words : str
+        What it does, for people.
+    epochs : int
+        How many gradient epochs; 0 for an action.
+    loss : callable, optional
+        ``loss(x, rows, generator)`` gives the named terms of a batch, each a scalar, ``loss``
+        among them. ``x`` is (n, D) in floating point, ``rows`` the batch's row numbers.
+    parameters : callable, optional
+        Gives the parameters to optimise.
+    learning_rate : callable
+        Learning rate of an epoch, counted from 0.
+    adam_eps : float
+        Adam's epsilon.
+    action : callable, optional
+        ``action(generator)`` gives findings. Runs once, in place of epochs.
+    """
+
+    name: PhaseName
+    words: str
+    epochs: int = 0
+    loss: BatchLoss | None = None
+    parameters: Callable[[], Sequence[nn.Parameter]] | None = None
+    learning_rate: Callable[[int], float] = lambda epoch: 1e-3
+    adam_eps: float = 1e-8
+    action: Callable[[torch.Generator], Mapping[str, object]] | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a schedule has come: ``epochs_done`` epochs of phase number ``stage``."""
+
+    stage: int = 0
+    epochs_done: int = 0
+
+
+class Training:
+    """A schedule being carried out; iterate over it for its reports.
+
+    Parameters
+    ----------
+    samples : Tensor, shape (n, D)
+        uint8 grey levels or float32, on the device that trains.
+    phases : sequence of Phase
+        The schedule.
+    seed : int
+        Seeds every draw.
+    batch_size : int
+    precision : {"fp32", "bf16"}
+        bf16 runs the networks under autocast; losses stay in float32.
+    between_batches : callable, optional
+        Called before each batch with the share of the epoch that is done. It may wait, which
+        pauses the training, or return True, which ends it; the unfinished epoch gives no report.
+    """
+
+    def __init__(
+        self,
+        samples: Tensor,
+        phases: Sequence[Phase],
+        *,
+        seed: int,
+        batch_size: int,
+        precision: Precision = "fp32",
+        between_batches: Callable[[float], bool | None] | None = None,
+    ) -> None:
+        self.samples = samples
+        self.phases = list(phases)
+        self.seed = seed
+        self.batch_size = batch_size
+        self.precision = precision
+        self.between_batches = between_batches
+        self.position = Position()
+        self._optimiser: torch.optim.Adam | None = None
+        self._optimiser_state: dict[str, Tensor] = {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        done = self.position
+        if not self.phases or done.stage >= len(self.phases):
+            return True
+        last = self.phases[-1]
+        complete = done.epochs_done >= max(last.epochs, 1)
+        return done.stage == len(self.phases) - 1 and complete
+
+    @property
+    def current(self) -> Phase | None:
+        """The phase that the next report will come from, or None at the end."""
+        stage, done = self.position.stage, self.position.epochs_done
+        while stage < len(self.phases):
+            if done < max(self.phases[stage].epochs, int(self.phases[stage].action is not None)):
+                return self.phases[stage]
+            stage, done = stage + 1, 0
+        return None
+
+    def __iter__(self) -> Iterator[EpochReport]:
+        for stage in range(self.position.stage, len(self.phases)):
+            phase = self.phases[stage]
+            done = self.position.epochs_done if stage == self.position.stage else 0
+            if phase.action is not None:
+                if done:
+                    continue
+                began = time.perf_counter()
+                findings = phase.action(epoch_generator(self.seed, stage, 0, self.samples.device))
+                self.position = Position(stage, 1)
+                seconds = time.perf_counter() - began
+                yield EpochReport(phase.name, 0, 0, stage, phase.words, seconds, {}, findings)
+                continue
+            if done >= phase.epochs:
+                continue
+            self._prepare_optimiser(phase, resumed=done > 0)
+            for epoch in range(done, phase.epochs):
+                began = time.perf_counter()
+                terms = self._epoch(phase, stage, epoch)
+                if terms is None:
+                    return
+                self.position = Position(stage, epoch + 1)
+                yield EpochReport(
+                    phase.name,
+                    epoch + 1,
+                    phase.epochs,
+                    stage,
+                    phase.words,
+                    time.perf_counter() - began,
+                    terms,
+                )
+            self._optimiser, self._optimiser_state = None, {}
+
+    def _epoch(self, phase: Phase, stage: int, epoch: int) -> dict[str, float] | None:
+        assert phase.loss is not None
+        assert self._optimiser is not None
+        device = self.samples.device
+        generator = epoch_generator(self.seed, stage, epoch + 1, device)
+        for group in self._optimiser.param_groups:
+            group["lr"] = phase.learning_rate(epoch)
+        n = len(self.samples)
+        order = torch.randperm(n, generator=generator, device=device)
+        sums: dict[str, Tensor] = {}
+        autocast = torch.autocast(
+            device.type, torch.bfloat16, enabled=self.precision == "bf16", cache_enabled=True
+        )
+        for first in range(0, n, self.batch_size):
+            if self.between_batches is not None and self.between_batches(first / n):
+                return None
+            rows = order[first : first + self.batch_size]
+            x = as_float(self.samples[rows])
+            with autocast:
+                terms = phase.loss(x, rows, generator)
+            self._optimiser.zero_grad(set_to_none=True)
+            terms["loss"].backward()
+            self._optimiser.step()
+            for name, value in terms.items():
+                share = value.detach() * len(rows)
+                sums[name] = sums[name] + share if name in sums else share
+        means = {name: float(value) / n for name, value in sums.items()}
+        if not np.isfinite(means["loss"]):
+            raise FloatingPointError(
+                f"The loss became {means['loss']} in epoch {epoch + 1} of {phase.words!r}: "
+                "lower the learning rate, or scale the data to a spread of about 1."
+            )
+        return means
+
+    def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
+        assert phase.parameters is not None
+        parameters = list(phase.parameters())
+        self._optimiser = torch.optim.Adam(parameters, lr=1e-3, eps=phase.adam_eps, fused=True)
+        if resumed and self._optimiser_state:
+            state: dict[int, dict[str, Tensor]] = {}
+            for key, value in self._optimiser_state.items():
+                number, name = key.split(".")
+                state.setdefault(int(number), {})[name] = value
+            groups = self._optimiser.state_dict()["param_groups"]
+            self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+
+    def optimiser_state(self) -> dict[str, Tensor]:
+        """Adam's moments and step counts, by ``number.name``, for :meth:`restore`."""
+        if self._optimiser is None:
+            return {}
+        state = self._optimiser.state_dict()["state"]
+        return {
+            f"{number}.{name}": value for number in state for name, value in state[number].items()
+        }
+
+    def restore(self, position: Position, optimiser_state: Mapping[str, Tensor]) -> None:
+        """Continue after ``position`` with the optimiser as :meth:`optimiser_state` gave it."""
+        self.position = position
+        self._optimiser_state = dict(optimiser_state)
+
+
+def as_float(samples: Tensor) -> Tensor:
+    """uint8 grey levels as float32 in [0, 1]; anything else as it is."""
+    return samples.float().div_(255.0) if samples.dtype is torch.uint8 else samples
+
+
+def epoch_generator(
+    seed: int, stage: int, epoch: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
+    """The source of randomness of one epoch, the same whatever ran before it."""
+    state = np.random.SeedSequence([seed, stage, epoch]).generate_state(1, np.uint64)
+    return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))
+
+
+def decayed(rate: float, factor: float, every: int, floor: float) -> Callable[[int], float]:
+    """A learning rate times ``factor`` every so many epochs, never below ``floor``."""
+
+    def at(epoch: int) -> float:
+        return max(rate * factor ** (epoch // every), min(rate, floor))
+
+    return at
+
+
+def fastest_precision(device: torch.device, widest: tuple[int, int], batch_size: int) -> Precision:
+    """Measure whether bf16 products are clearly faster than fp32 ones on this machine.
+
+    They are where the processor has AVX512_BF16 or AMX; elsewhere they are emulated and slow.
+    Networks too small to gain are left in fp32 without a look, and the gain must be clear, so
+    that one machine gives one answer.
+
+    Parameters
+    ----------
+    device : torch.device
+    widest : tuple of int
+        Shape of the networks' largest weight.
+    batch_size : int
+
+    Returns
+    -------
+    {"fp32", "bf16"}
+    """
+    forced = os.environ.get("VADE_PRECISION")
+    if forced in ("fp32", "bf16"):
+        return "bf16" if forced == "bf16" else "fp32"
+    if widest[0] * widest[1] < 100_000:
+        return "fp32"
+    a = torch.ones(max(batch_size, 64), widest[1], device=device)
+    w = torch.ones(widest[1], widest[0], device=device)
+
+    def seconds(x: Tensor, weight: Tensor) -> float:
+        best = float("inf")
+        for _ in range(5):
+            began = time.perf_counter()
+            for _ in range(4):
+                y = x @ weight
+            float(y[0, 0])  # waits for an accelerator
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    full = seconds(a, w)
+    half = seconds(a.bfloat16(), w.bfloat16())
+    return "bf16" if half * 1.5 < full else "fp32"

@@ -1,0 +1,465 @@
+"""The process that trains into a run folder, from its start or from its last checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vade_core import metrics
+from vade_core.data import DATASETS, DataError, Dataset, load, load_file
+from vade_core.evaluation import epoch_scores
+from vade_core.models import MODELS, LatentModel, VaDE
+from vade_core.projection import LENSES
+from vade_core.recorder import Checkpoint, Recorder
+from vade_core.runs import CHECKPOINT, CONTROL, STAGE, Frame, Run, RunConfig, RunError, Stage
+from vade_core.training import EpochReport, Training
+
+STAGE_SIZE = 2000
+SHOWN = 20
+Listener = Callable[[dict[str, Any]], None]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = None) -> Dataset:
+    """The data set that a run was made with.
+
+    Raises
+    ------
+    DataError
+        If it is gone, or is not what it was.
+    """
+    if config.data_file is not None:
+        path = Path(config.data_file)
+        dataset = load_file(path)
+        if config.data_sha256 is not None and file_digest(path) != config.data_sha256:
+            raise DataError(f"{path} has changed since this run began: bring the old file back.")
+    elif config.dataset in DATASETS:
+        dataset = load(config.dataset, progress=progress)
+    else:
+        raise DataError(f"There is no data set {config.dataset!r} here.")
+    if config.subset is not None:
+        dataset = dataset.subset(config.subset, seed=config.seed)
+    return dataset
+
+
+def build_model(config: RunConfig) -> LatentModel:
+    """The estimator that a configuration describes, not yet fitted.
+
+    Raises
+    ------
+    RunError
+        If model or parameters are unknown.
+    """
+    if config.model not in MODELS:
+        raise RunError(f"There is no model {config.model!r}; there are {', '.join(MODELS)}.")
+    try:
+        return MODELS[config.model].estimator(**config.parameters)
+    except TypeError as error:
+        raise RunError(f"The run's parameters do not fit {config.model}: {error}.") from error
+
+
+def load_model(run: Run) -> LatentModel:
+    """The model of a run's last checkpoint, ready to predict and to generate.
+
+    Raises
+    ------
+    RunError
+        If there is none, or its weights do not fit its configuration.
+    """
+    model = build_model(run.config)
+    checkpoint = Checkpoint(run)
+    try:
+        model.restore(run.config.n_features, run.config.likelihood, checkpoint.model)
+    except (ValueError, KeyError, RuntimeError) as error:
+        path = run.path / CHECKPOINT
+        raise RunError(f"{path} does not fit the run's configuration: {error}.") from error
+    return model
+
+
+class Control:
+    """What a person asks of the worker, read from control.json as it changes.
+
+    Parameters
+    ----------
+    run : Run
+    recorder : Recorder
+    """
+
+    def __init__(self, run: Run, recorder: Recorder) -> None:
+        self._path = run.path / CONTROL
+        self._recorder = recorder
+        self._seen: int | None = self._stamp()
+        self._looked = 0.0
+        self._status: tuple[str, dict[str, Any]] = ("", {})
+        self.paused = self.stopped = self.interrupted = False
+        self._step_pending = False
+
+    def _stamp(self) -> int | None:
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def say(self, words: str, **more: Any) -> None:
+        """Write the status, as running or paused."""
+        self._status = (words, more)
+        self._recorder.status("paused" if self.paused else "running", words, **more)
+
+    def look(self) -> None:
+        """Take note of a new command."""
+        from vade_core.runs import read_json
+
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            command = read_json(self._path).get("command")
+        except (RunError, AttributeError):
+            return
+        was = self.paused
+        if command == "stop":
+            self.stopped = True
+        elif command == "pause":
+            self.paused, self._step_pending = True, False
+        elif command == "resume":
+            self.paused, self._step_pending = False, False
+        elif command == "step":
+            self.paused, self._step_pending = False, True
+        if was != self.paused and not self.stopped:
+            self.say(self._status[0], **self._status[1])
+
+    def between_batches(self, share: float) -> bool:
+        """Wait while paused; True ends the training."""
+        now = time.monotonic()
+        if now - self._looked > 0.1:
+            self._looked = now
+            self.look()
+        while self.paused and not (self.stopped or self.interrupted):
+            time.sleep(0.05)
+            self.look()
+        return self.stopped or self.interrupted
+
+    def epoch_ended(self) -> None:
+        """A single step pauses where an epoch ends."""
+        if self._step_pending:
+            self._step_pending, self.paused = False, True
+
+
+class Worker:
+    """Trains one run.
+
+    Parameters
+    ----------
+    run : Run
+    listener : callable, optional
+        Called with every line of metrics.jsonl as it is written.
+    progress : callable, optional
+        Called with the share of the current epoch that is done, and with the words.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        listener: Listener | None = None,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
+        self.run = run
+        self.listener = listener
+        self.progress = progress
+        self.config = run.config
+        self.recorder = Recorder(run)
+        self.control = Control(run, self.recorder)
+        self.elapsed = 0.0
+        self.reports = 0
+        self._maps: dict[str, NDArray[np.float32]] = {}
+
+    def work(self) -> str:
+        """Train to the end, to a stop, or to an error; the state that was reached.
+
+        Returns
+        -------
+        str
+            ``finished``, ``stopped``, ``interrupted`` or ``failed``.
+        """
+        try:
+            with _SignalsAsInterruption(self.control):
+                state = self._train()
+            words = {
+                "finished": "Finished",
+                "stopped": "Stopped; it can be resumed",
+                "interrupted": "Interrupted; it can be resumed",
+            }[state]
+            self.recorder.status(state, words, elapsed=self.elapsed, reports=self.reports)
+            return state
+        except BaseException as error:
+            sentence = " ".join(str(error).split()) or type(error).__name__
+            if isinstance(error, MemoryError):
+                sentence = "The memory did not suffice: use a smaller batch or subset."
+            self.recorder.status("failed", "Failed", error=sentence[:1000], elapsed=self.elapsed)
+            raise
+        finally:
+            self.recorder.close()
+
+    def _train(self) -> str:
+        self.control.say("Loading the data")
+        dataset = load_dataset(self.config, progress=self.control.say)
+        entry = MODELS[self.config.model]
+        if entry.supervised and dataset.labels is None:
+            raise RunError(f"{entry.title} learns from labels, and this data set has none.")
+        trained = dataset.train_part() if self.config.split else dataset
+        model = build_model(self.config)
+        if self.config.threads is not None:
+            torch.set_num_threads(self.config.threads)
+        if self.config.precision is not None:
+            model.set_params(precision=self.config.precision)
+        # Labels go to supervised models alone.
+        training = model.stream(
+            trained.samples,
+            trained.labels if entry.supervised else None,
+            between_batches=self._between_batches,
+        )
+        if self.config.precision is None or self.config.threads is None:
+            self.config.precision = model.precision_
+            self.config.threads = torch.get_num_threads()
+            self.recorder.config(self.config)
+        stage = self._stage(dataset)
+        self._restore(model, training)
+        self._baseline(dataset)
+        self._announce(training, 0.0)
+        last = time.monotonic()
+        for report in training:
+            self._record(model, training, report, dataset, trained, stage)
+            self.elapsed += time.monotonic() - last
+            self._save(model, training)
+            last = time.monotonic()
+            self.control.epoch_ended()
+            self._announce(training, report.seconds)
+            if not training.finished and self.control.between_batches(0.0):
+                break
+        if training.finished:
+            return "finished"
+        return "stopped" if self.control.stopped else "interrupted"
+
+    def _between_batches(self, share: float) -> bool:
+        if self.progress is not None:
+            self.progress(share)
+        return self.control.between_batches(share)
+
+    def _restore(self, model: LatentModel, training: Training) -> None:
+        if not (self.run.path / CHECKPOINT).exists():
+            self.recorder.rewind(0)
+            return
+        checkpoint = Checkpoint(self.run)
+        try:
+            model.load_tensors(checkpoint.model)
+        except ValueError as error:
+            raise RunError(f"{self.run.path / CHECKPOINT}: {error}") from error
+        training.restore(checkpoint.position, checkpoint.optimiser)
+        self.recorder.rewind(checkpoint.reports)
+        self.reports, self.elapsed = checkpoint.reports, checkpoint.elapsed
+        numbers = self.run.frame_numbers()
+        if numbers:
+            self._maps = self.run.frame(numbers[-1]).maps
+
+    def _stage(self, dataset: Dataset) -> Stage:
+        if (self.run.path / STAGE).exists():
+            return self.run.stage()
+        rows = dataset.stage_set(STAGE_SIZE)
+        labels = None if dataset.labels is None else dataset.labels[rows]
+        shape = dataset.image_shape
+        pictures = None
+        if shape is not None:
+            grey = dataset.as_float(rows)
+            pictures = np.rint(grey.clip(0, 1) * 255).astype(np.uint8).reshape(-1, *shape)
+        shown = shown_samples(labels, len(rows))
+        stage = Stage(rows, labels, pictures, shown, dataset.as_float(rows[shown]))
+        self.recorder.stage(stage)
+        return stage
+
+    def _baseline(self, dataset: Dataset) -> None:
+        """k-means on the raw data: the line that every curve is seen against."""
+        path = self.run.path / "baseline.json"
+        if dataset.labels is None or path.exists():
+            return
+        from vade_core.baselines import kmeans_on_data
+        from vade_core.recorder import write_json
+
+        self.control.say("k-means on the raw data, for comparison")
+        clusters = kmeans_on_data(dataset, self.config.clusters, seed=self.config.seed)
+        write_json(path, {"kmeans": metrics.clustering_scores(dataset.labels, clusters)})
+
+    def _record(
+        self,
+        model: LatentModel,
+        training: Training,
+        report: EpochReport,
+        dataset: Dataset,
+        trained: Dataset,
+        stage: Stage,
+    ) -> None:
+        """Write what an epoch gave: a frame, a line of metrics."""
+        began = time.monotonic()
+        # The last report is measured as `predict` computes; before it, as the training computes.
+        precision = "fp32" if training.finished else model.precision_
+        clusters = None
+        gamma = None
+        latents = model.latents(dataset.samples, precision=precision)
+        if report.phase != "pretrain":
+            model.update_clusters(latents if not self.config.split else latents[~dataset.is_test])
+            gamma = model.responsibilities(latents)
+            clusters = gamma.argmax(axis=1).astype(np.int64)
+        entry: dict[str, Any] = {
+            "report": self.reports,
+            "phase": report.phase,
+            "epoch": report.epoch,
+            "epochs": report.epochs,
+            "stage": report.stage,
+            "words": report.words,
+            "seconds": report.seconds,
+            **epoch_scores(dataset.labels, clusters, dataset.is_test),
+            "val_loss": None,
+            **report.terms,
+            **report.findings,
+        }
+        if clusters is not None:
+            k = gamma.shape[1] if gamma is not None else 0
+            entry["sizes"] = np.bincount(clusters, minlength=k)
+            if dataset.labels is not None:
+                entry["matched"] = metrics.matching(dataset.labels, clusters, k)
+                entry["classes"] = metrics.display_classes(dataset.labels, clusters, k)
+            if dataset.is_test.any():
+                test = dataset.test_part()
+                given = test.labels if model.supervised else None
+                entry["val_loss"] = model.loss_terms(test.samples, given)["loss"]
+        if isinstance(model, VaDE) and report.phase == "start" and trained.labels is not None:
+            found = metrics.clustering_scores(trained.labels, model.start_clusters_)
+            entry |= {f"start_{name}": value for name, value in found.items()}
+        if self._wants_frame(training):
+            rows = stage.rows
+            self.recorder.frame(self._frame(model, stage, latents[rows], gamma, clusters))
+            entry["frame"] = True
+        entry["elapsed"] = self.elapsed + report.seconds + time.monotonic() - began
+        self.recorder.line(entry)
+        self.reports += 1
+        if self.listener is not None:
+            self.listener(entry)
+
+    def _wants_frame(self, training: Training) -> bool:
+        total = sum(max(phase.epochs, 1) for phase in training.phases)
+        every = max(1, -(-total // max(1, self.config.max_frames)))
+        boundary = training.position.epochs_done >= max(
+            training.phases[training.position.stage].epochs, 1
+        )
+        return boundary or self.reports % every == 0
+
+    def _frame(
+        self,
+        model: LatentModel,
+        stage: Stage,
+        latents: NDArray[Any],
+        gamma: NDArray[Any] | None,
+        clusters: NDArray[np.int64] | None,
+    ) -> Frame:
+        self._maps = {
+            lens: LENSES[lens].function(latents, self._maps.get(lens), seed=self.config.seed)
+            for lens in self.config.lenses
+        }
+        prior: dict[str, NDArray[np.float32]] = {}
+        if gamma is not None:
+            with torch.inference_mode():
+                names = ("log_weights", "means", "log_variances")
+                parts = model.assigning_prior().components()
+                prior = {n: p.cpu().numpy() for n, p in zip(names, parts, strict=True)}
+        return Frame(
+            self.reports,
+            latents,
+            self._maps,
+            None if gamma is None else gamma[stage.rows],
+            None if clusters is None else clusters[stage.rows],
+            prior,
+            model.decode(latents[stage.shown]),
+        )
+
+    def _save(self, model: LatentModel, training: Training) -> None:
+        self.recorder.checkpoint(
+            model.tensors(),
+            training.optimiser_state(),
+            training.position,
+            self.reports,
+            self.elapsed,
+        )
+
+    def _announce(self, training: Training, seconds: float) -> None:
+        """Say what comes next and, from the pace so far, how long it will take."""
+        phase = training.current
+        if phase is None:
+            return
+        position = training.position
+        stage = training.phases.index(phase)
+        done = position.epochs_done if stage == position.stage else 0
+        total = sum(p.epochs for p in training.phases)
+        past = sum(p.epochs for p in training.phases[:stage]) + done
+        pace = self.elapsed / past if past else None
+        self.control.say(
+            phase.words,
+            phase=phase.name,
+            epoch=done,
+            epochs=phase.epochs,
+            past_epochs=past,
+            total_epochs=total,
+            seconds_an_epoch=seconds or None,
+            eta_seconds=None if pace is None else pace * (total - past),
+            elapsed=self.elapsed,
+            reports=self.reports,
+        )
+
+
+class _SignalsAsInterruption:
+    """While it lasts, SIGTERM and SIGINT end the training at the next batch, resumably."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._before: dict[int, Any] = {}
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._control.interrupted:  # asked twice: at once
+            os._exit(130)
+        self._control.interrupted = True
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._interrupt)
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def shown_samples(labels: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
+    """Positions of up to 20 samples whose reconstructions are kept: classes in turn."""
+    if labels is None:
+        return np.unique(np.linspace(0, n - 1, min(SHOWN, n)).astype(np.int64))
+    rank = np.zeros(len(labels), dtype=np.int64)
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        rank[members] = np.arange(len(members))
+    order = np.lexsort((labels, rank))
+    return np.sort(order[: min(SHOWN, n)])
