@@ -180,7 +180,12 @@ def _extract(file: Path | IO[bytes], folder: Path) -> str:
                 total += _copy(archive, member, folder / name, name, TOTAL_LIMIT - total)
             return run_id
     except (
-        zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, struct.error,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        struct.error,
         UnicodeError,
     ) as error:
         raise ArchiveError(f"This is no archive of a run, or it is damaged: {error}.") from error

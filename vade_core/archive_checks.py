@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,10 @@ from numpy.typing import NDArray
 
 from vade_core.data import DATASETS
 from vade_core.runs import (
-    BROKEN,
     CONFIG,
     METRICS,
     NOTE,
+    RUNNING_STATES,
     STAGE,
     STATES,
     STATUS,
@@ -29,10 +30,20 @@ from vade_core.runs import (
 LINE_LIMIT = 100_000
 TEXT_LIMIT = 4000
 LIST_LIMIT = 100_000
-RESTING_STATES = tuple(s for s in STATES if s not in ("queued", "running", "paused", BROKEN))
+RESTING_STATES = tuple(s for s in STATES if s not in ("queued", *RUNNING_STATES))
 STATUS_NUMBERS = (
-    "epoch", "epochs", "past_epochs", "total_epochs", "seconds_an_epoch", "elapsed", "reports",
+    "epoch",
+    "epochs",
+    "past_epochs",
+    "total_epochs",
+    "seconds_an_epoch",
+    "elapsed",
+    "reports",
     "updated",
+)
+# Entries of a report that are drawn or compared: scores, times, terms of the loss.
+NUMBERED = re.compile(
+    r"(test_|start_)?(acc|nmi|rand_index|ari|purity)|seconds|elapsed|reconstruction|\w*(loss|kl)"
 )
 
 
@@ -59,6 +70,10 @@ def _is_plain_or_list(value: Any) -> bool:
     if isinstance(value, list):
         return len(value) <= LIST_LIMIT and all(map(_is_plain, value))
     return _is_plain(value)
+
+
+def _is_entry(value: Any) -> bool:
+    return _map_of(value, _is_plain) if isinstance(value, dict) else _is_plain_or_list(value)
 
 
 def _whole(value: Any, low: int = 0, high: int = 2**53) -> bool:
@@ -172,6 +187,7 @@ def checked_baseline(found: Any) -> dict[str, dict[str, float | None]]:
     ArchiveError
         If they are no scores.
     """
+
     def score(value: Any) -> bool:
         return value is None or (is_number(value) and -1 <= value <= 1)
 
@@ -204,7 +220,7 @@ def checked_lines(content: bytes, config: RunConfig) -> list[dict[str, Any]]:
 
 
 def _is_report(line: Mapping[str, Any], config: RunConfig) -> bool:
-    if not _map_of(line, _is_plain_or_list):
+    if not _map_of(line, _is_entry):
         return False
     if not (_whole(line.get("epoch")) and _is_text(line.get("phase"), 80)):
         return False
@@ -213,17 +229,14 @@ def _is_report(line: Mapping[str, Any], config: RunConfig) -> bool:
             return False
         if name in ("sizes", "matched", "classes") and not _are_whole(value, config.clusters):
             return False
-        if name in ("phase", "words", "frame", "sizes", "matched", "classes"):
-            continue
-        if isinstance(value, (str, list)):
-            return False  # everything else is a score, a time or a term of the loss
+        if NUMBERED.fullmatch(name) and not (value is None or is_number(value)):
+            return False
     return True
 
 
 def _are_whole(values: Any, count: int) -> bool:
     return (
-        values is None
-        or isinstance(values, list)
+        isinstance(values, list)
         and len(values) == count
         and all(_whole(value, -1) for value in values)
     )
@@ -266,7 +279,9 @@ def checked_frame(frame: Frame, stage: Stage, config: RunConfig) -> None:
     gamma, clusters, latents = frame.responsibilities, frame.clusters, frame.latents
     j = latents.shape[1] if latents.ndim == 2 else -1
     shapes: dict[str, tuple[int, ...]] = {
-        "log_weights": (k,), "means": (k, j), "log_variances": (k, j),
+        "log_weights": (k,),
+        "means": (k, j),
+        "log_variances": (k, j),
     }
     fits = (
         latents.shape == (n, j)
@@ -277,7 +292,10 @@ def checked_frame(frame: Frame, stage: Stage, config: RunConfig) -> None:
         and all(shapes.get(name) == part.shape for name, part in frame.prior.items())
     )
     numbers: list[NDArray[Any]] = [
-        latents, frame.reconstructions, *frame.maps.values(), *frame.prior.values(),
+        latents,
+        frame.reconstructions,
+        *frame.maps.values(),
+        *frame.prior.values(),
     ]
     if gamma is not None:
         numbers.append(gamma)

@@ -1,0 +1,366 @@
+"""The registry's contract, and what each model promises."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from vade_core.configure import configure
+from vade_core.data import load
+from vade_core.metrics import accuracy
+from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
+from vade_core.presets import PRESETS, scaled
+
+SMALL: dict[str, Any] = {
+    "hidden": (32, 32),
+    "latent_dim": 10,
+    "batch_size": 64,
+    "epochs": 2,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    dataset = load("digits")
+    assert dataset.labels is not None
+    return dataset.samples[:600], dataset.labels[:600]
+
+
+def small(name: str, **more: Any) -> LatentModel:
+    settings = {**SMALL, **({"pretrain_epochs": 2} if name == "vade" else {}), **more}
+    return MODELS[name].estimator(**settings)
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def fitted(
+    request: pytest.FixtureRequest, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> tuple[str, LatentModel]:
+    X, y = digits
+    return request.param, small(request.param).fit(X, y)
+
+
+def test_shapes_and_finiteness(
+    fitted: tuple[str, LatentModel], digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    _, model = fitted
+    X, _ = digits
+    gamma = model.predict_proba(X)
+    assert model.transform(X).shape == (600, 10)
+    assert gamma.shape == (600, 10)
+    np.testing.assert_allclose(gamma.sum(1), 1, atol=1e-5)
+    for array in (model.reconstruct(X), model.sample(7)):
+        assert array.shape[1] == 64
+        assert np.isfinite(array).all()
+        assert array.min() >= 0
+        assert array.max() <= 1
+
+
+def test_named_terms_add_up_to_the_loss(
+    fitted: tuple[str, LatentModel], digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    _, model = fitted
+    X, y = digits
+    for terms in (
+        *(report.terms for report in model.reports_ if report.phase == "train"),
+        model.loss_terms(X, y),
+    ):
+        parts = [value for name, value in terms.items() if name != "loss"]
+        assert len(parts) >= 2
+        assert terms["loss"] == pytest.approx(sum(parts), rel=1e-5)
+
+
+def test_weights_enter_the_loss(digits: tuple[NDArray[np.uint8], NDArray[np.int64]]) -> None:
+    X, _ = digits
+    model = small("vade", reconstruction_weight=0.25, kl_weight=3.0).fit(X)
+    terms = model.loss_terms(X)
+    expected = 0.25 * terms["reconstruction"] + 3 * (terms["latent_kl"] + terms["cluster_kl"])
+    assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_two_calls_of_predict_agree_whatever_the_random_state(
+    fitted: tuple[str, LatentModel], digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    # Catches labels from a sampled z.
+    _, model = fitted
+    X, _ = digits
+    torch.manual_seed(1)
+    first = model.predict_proba(X)
+    torch.manual_seed(2)
+    np.testing.assert_array_equal(first, model.predict_proba(X))
+    means, _ = model.posterior(X)
+    np.testing.assert_array_equal(means, model.transform(X))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(
+    fitted: tuple[str, LatentModel], digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    name, model = fitted
+    X, y = digits
+    torch.manual_seed(99)  # the global state has no say
+    again = small(name).fit(X, y).tensors()
+    for key, value in model.tensors().items():
+        assert torch.equal(value, again[key]), key
+    other = small(name, random_state=1).fit(X, y).tensors()
+    assert not torch.equal(model.tensors()["networks.encoder.mean.weight"],
+                           other["networks.encoder.mean.weight"])  # fmt: skip
+
+
+def test_training_leaves_the_global_random_state_alone(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    small("vade").fit(digits[0])
+    assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in MODELS.items() if not entry.supervised])
+def test_labels_never_reach_an_unsupervised_model(
+    name: str, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    # Also catches a run that ends early where the ACC by labels is low.
+    X, y = digits
+    shuffled = np.random.default_rng(0).permutation(y)
+    with_labels, without = small(name).fit(X, y).tensors(), small(name).fit(X, shuffled).tensors()
+    assert all(torch.equal(with_labels[key], without[key]) for key in with_labels)
+
+
+def test_labels_do_reach_a_supervised_model(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, y = digits
+    shuffled = np.random.default_rng(0).permutation(y)
+    a, b = small("lambda-hot").fit(X, y).tensors(), small("lambda-hot").fit(X, shuffled).tensors()
+    assert any(not torch.equal(a[key], b[key]) for key in a)
+
+
+def test_what_a_file_keeps_restores_the_model(
+    fitted: tuple[str, LatentModel], digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    name, model = fitted
+    X, _ = digits
+    again = small(name)
+    again.restore(64, "bernoulli", model.tensors())
+    np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(again.sample(5, random_state=3), model.sample(5, random_state=3))
+
+
+def test_weights_of_another_shape_are_refused(fitted: tuple[str, LatentModel]) -> None:
+    name, model = fitted
+    other = small(name, hidden=(16,))
+    with pytest.raises(ValueError, match="do not fit"):
+        other.restore(64, "bernoulli", model.tensors())
+
+
+def test_sampling_by_cluster_or_a_clear_cannot(fitted: tuple[str, LatentModel]) -> None:
+    name, model = fitted
+    if MODELS[name].own_clusters:
+        rows = model.sample(6, cluster=3, random_state=1)
+        np.testing.assert_array_equal(rows, model.sample(6, cluster=3, random_state=1))
+        assert not np.array_equal(rows, model.sample(6, cluster=4, random_state=1))
+        with pytest.raises(ValueError, match="between 0 and 9"):
+            model.sample(6, cluster=10)
+    else:
+        with pytest.raises(ValueError, match="no cluster can be asked for"):
+            model.sample(6, cluster=3)
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+@pytest.mark.parametrize("variance", ["shared", "decoder", "fixed"])
+def test_real_data_train_with_a_gaussian_likelihood(name: str, variance: str) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    X = (rng.normal(size=(3, 5))[y] * 3 + rng.normal(size=(300, 5)) * 0.3).astype(np.float32)
+    more = {} if name == "lambda-hot" else {"n_clusters": 3}
+    model = small(name, observation_variance=variance, epochs=60, **more).fit(X, y)
+    assert model.likelihood_ == "gaussian"
+    first, last = model.reports_[-60].terms["loss"], model.reports_[-1].terms["loss"]
+    assert last < first
+    assert np.isfinite(model.score(X, y))
+
+
+def test_vade_finds_clusters_that_are_there() -> None:
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(4), 150)
+    centres = np.array([[0, 0, 0], [6, 0, 0], [0, 6, 0], [0, 0, 6]])
+    X = (centres[y] + rng.normal(size=(600, 3)) * 0.7).astype(np.float32)
+    model = VaDE(
+        n_clusters=4, latent_dim=2, hidden=(32, 32), batch_size=64, pretrain_epochs=50, epochs=50
+    ).fit(X)
+    assert accuracy(y, model.labels_) > 0.97
+    weights = model.prior_.components()[0].exp().detach().numpy()
+    np.testing.assert_allclose(weights, 0.25, atol=0.03)
+
+
+def test_the_start_of_vade_keeps_the_first_epochs_divergence_small(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    # Catches the mean's head copied into the log-variance's head (a first loss of 1e7), and
+    # posteriors as wide as the untrained head makes them.
+    X, _ = digits
+    model = small("vade", pretrain_epochs=30, epochs=1).fit(X)
+    assert model.reports_[-1].terms["latent_kl"] < 20
+
+
+def test_the_paper_preset_is_the_papers_recipe() -> None:
+    # Numbers that the text does not name stand apart: the floor under the learning rate and
+    # Adam's epsilon, from the authors' published code.
+    chosen = PRESETS["paper"].of("vade", 70_000)
+    named = {"batch_size": 100, "epochs": 150, "learning_rate": 2e-3, "decay": 0.9}
+    assert named.items() <= chosen.items()
+    assert chosen["decay_every"] == 10
+    assert chosen["start_restarts"] == 10
+    assert (chosen["learning_rate_floor"], chosen["adam_eps"]) == (2e-4, 1e-4)
+    model = VaDE(**{**SMALL, **chosen, "hidden": (8,), "pretrain_epochs": 2})
+    X = np.random.default_rng(0).random((60, 5)).astype(np.float32)
+    phase = model.stream(X).phases[-1]
+    rates = [phase.learning_rate(epoch) for epoch in (0, 9, 10, 20, 1000)]
+    np.testing.assert_allclose(rates, [0.002, 0.002, 0.0018, 0.00162, 0.0002])
+    assert phase.adam_eps == 1e-4
+
+
+def test_pretraining_is_measured_in_steps() -> None:
+    mnist = scaled({"batch_size": 256, "pretrain_epochs": 10}, 70_000)
+    assert mnist == {"batch_size": 256, "pretrain_epochs": 10}
+    small_set = scaled({"batch_size": 256, "pretrain_epochs": 10}, 10_000)
+    assert small_set["batch_size"] == 64
+    steps = small_set["pretrain_epochs"] * 10_000 / 64
+    assert steps == pytest.approx(2_700, rel=0.05)
+    assert scaled({"pretrain_epochs": 10}, 100)["pretrain_epochs"] == 100
+
+
+@pytest.mark.parametrize("pretraining", ["autoencoder", "stacked", "vae", "none"])
+@pytest.mark.parametrize("start", ["gmm", "kmeans", "random"])
+def test_every_pretraining_goes_with_every_start(
+    pretraining: str, start: str, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    X, _ = digits
+    model = small("vade", pretraining=pretraining, start=start).fit(X)
+    phases = [report.phase for report in model.reports_]
+    assert ("pretrain" in phases) == (pretraining != "none")
+    assert ("start" in phases) == (start != "random")
+    assert phases[-2:] == ["train", "train"]
+    assert (model.start_clusters_ >= 0).all() == (start != "random")
+
+
+def test_a_umap_start_and_clamped_epochs(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, y = digits
+    model = small("vade", pretrain_epochs=40, start="umap", clamped_epochs=3, hidden=(64, 64)).fit(
+        X
+    )
+    assert [report.phase for report in model.reports_][-6:] == ["start", *["clamped"] * 3,
+                                                                "free", "free"]  # fmt: skip
+    assert accuracy(y, model.start_clusters_) > 0.6
+    # Held to them, VaDE has not left the start's clusters.
+    assert accuracy(model.start_clusters_, model.predict(X)) > 0.9
+
+
+def test_stacked_pretraining_teaches_every_layer(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, _ = digits
+    model = small("vade", pretraining="stacked", pretrain_epochs=20, start="random")
+    reports = [report for report in model.stream(X) if report.phase == "pretrain"]
+    assert [len([r for r in reports if r.stage == stage]) for stage in range(4)] == [10, 10, 10, 20]
+    for stage in range(4):
+        losses = [r.terms["loss"] for r in reports if r.stage == stage]
+        assert losses[-1] < 0.97 * losses[0]
+
+
+def test_several_draws_of_z_tighten_the_estimate(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, _ = digits
+    model = small("vade").fit(X)
+    spreads = []
+    for n_draws in (1, 25):
+        model.set_params(n_draws=n_draws)
+        found = [model.loss_terms(X[:50], random_state=seed)["loss"] for seed in range(12)]
+        spreads.append(np.std(found))
+    assert spreads[1] < 0.5 * spreads[0]
+
+
+def test_float64_samples_are_answered_in_float64(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, _ = digits
+    model = small("vae").fit(X)
+    single = model.transform((X / 255).astype(np.float32))
+    double = model.transform(X / 255)
+    assert (single.dtype, double.dtype) == (np.float32, np.float64)
+    np.testing.assert_allclose(single, double, atol=1e-4)
+
+
+def test_bf16_training_stays_close_to_fp32(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, _ = digits
+    full = small("vade", epochs=5, precision="fp32").fit(X).reports_[-1].terms["loss"]
+    half = small("vade", epochs=5, precision="bf16").fit(X).reports_[-1].terms["loss"]
+    assert half != full
+    assert half == pytest.approx(full, rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"pretraining": "magic"}, "pretraining must be"),
+        ({"start": "magic"}, "start must be"),
+        ({"start": "random", "clamped_epochs": 2}, "no clusters to clamp"),
+        ({"likelihood": "poisson"}, "likelihood must be"),
+        ({"precision": "fp8"}, "precision must be"),
+    ],
+)
+def test_wrong_settings_get_a_sentence(settings: dict[str, Any], sentence: str) -> None:
+    X = np.random.default_rng(0).random((60, 5))
+    with pytest.raises(ValueError, match=sentence):
+        small("vade", **settings).fit(X)
+
+
+def test_bernoulli_refuses_values_outside_zero_and_one() -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        VAE(**SMALL, likelihood="bernoulli").fit(np.full((30, 4), 2.0))
+
+
+def test_lambda_hot_needs_labels_and_room_for_them() -> None:
+    X = np.random.default_rng(0).random((60, 5))
+    with pytest.raises(ValueError, match="y to be passed"):
+        LambdaHot(**SMALL).fit(X)
+    with pytest.raises(ValueError, match="do not fit into 10 latent"):
+        LambdaHot(**SMALL).fit(X, np.arange(60) % 11)
+
+
+def test_configure_reads_defaults_from_registry_and_preset() -> None:
+    config = configure(model="vade", dataset="digits", preset="robust", clusters=7, seed=3)
+    assert config.clusters == config.parameters["n_clusters"] == 7
+    assert config.parameters["start"] == "umap"
+    assert config.parameters["random_state"] == 3
+    assert config.likelihood == "bernoulli"
+    supervised = configure(model="lambda-hot", dataset="digits", clusters=7)
+    assert supervised.clusters == 10  # the classes decide
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"model": "gan"}, "no model 'gan'"),
+        ({"dataset": "imagenet"}, "no data set 'imagenet'"),
+        ({"preset": "best"}, "no preset 'best'"),
+        ({"lenses": ["hologram"]}, "no map 'hologram'"),
+        ({"model": "vae", "overrides": {"strength": 2.0}}, "VAE has no setting 'strength'"),
+        ({"model": "lambda-hot", "overrides": {"latent_dim": 5}}, "raise --latent"),
+        ({"subset": 10**9}, "samples"),
+        ({"clusters": 5000}, "at least as many samples"),
+    ],
+)
+def test_configure_refuses_in_a_sentence(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        configure(**{"dataset": "digits", **arguments})
