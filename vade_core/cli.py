@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -134,28 +135,21 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
     train.add_argument("--json", action="store_true", help="print the run's summary as JSON")
 
 
-def _whole(text: str) -> int:
+def _between(low: int, high: int, text: str) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = -1
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 up")
+        value = low - 1
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(
+            f"{text[:40]!r} is not a whole number from {low} to {high}"
+        )
     return value
 
 
-def _positive(text: str) -> int:
-    value = _whole(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
-    return value
-
-
-def _seed(text: str) -> int:
-    value = _whole(text)
-    if value >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is larger than seeds can be")
-    return value
+_whole = partial(_between, 0, 1_000_000_000)
+_positive = partial(_between, 1, 1_000_000_000)
+_seed = partial(_between, 0, 2**32 - 1)
 
 
 def _widths(text: str) -> list[int]:

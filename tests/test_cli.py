@@ -1,0 +1,190 @@
+"""The command line: what it prints where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vade_core.cli import main
+
+SMALL = ["--dataset", "digits", "--subset", "300", "--hidden", "8", "--maps", "pca",
+         "--epochs", "1", "--pretrain-epochs", "1", "--threads", "1"]  # fmt: skip
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    code = main([str(argument) for argument in arguments])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+@pytest.mark.parametrize("command", ["datasets", "models"])
+def test_lists_are_json_objects_with_a_name_and_a_source(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = run(capsys, command, "--json")
+    rows = json.loads(out)
+    assert (code, err) == (0, "")
+    assert all(row["name"] and row["source"] for row in rows)
+    expected = {"datasets": {"mnist", "digits", "fashion_mnist"},
+                "models": {"vae", "vade", "lambda-hot"}}[command]  # fmt: skip
+    assert expected <= {row["name"] for row in rows}
+    code, out, _ = run(capsys, command)
+    assert code == 0
+    assert all(row["name"] in out for row in rows)
+
+
+def test_train_evaluate_runs_and_resume(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    folder = tmp_path / "runs" / "first"
+    code, out, err = run(capsys, "train", "--out", folder, "--json", "--clusters", "7", *SMALL)
+    assert code == 0
+    assert json.loads(out)["clusters"] == 7
+    assert "finished" in err
+    code, out, _ = run(capsys, "evaluate", folder, "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert {"acc", "nmi", "rand_index", "ari", "silhouette", "calinski_harabasz", "knn_error",
+            "reconstruction"} <= found.keys()  # fmt: skip
+    assert str(tmp_path) not in out
+    assert run(capsys, "evaluate", folder, "--json")[1] == out
+    code, out, _ = run(capsys, "runs", folder.parent, "--json")
+    (row,) = json.loads(out)
+    assert (row["id"], row["state"], row["model"], row["dataset"]) == (
+        "first", "finished", "vade", "digits")  # fmt: skip
+    code, out, err = run(capsys, "resume", folder)
+    assert (code, out) == (0, "")
+    assert "nothing to do" in err
+
+
+def test_equal_seeds_print_equal_evaluations(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    printed = []
+    for name, seed in (("a", "4"), ("b", "4"), ("c", "5")):
+        run(capsys, "train", "--out", tmp_path / name, "--seed", seed, *SMALL)
+        printed.append(run(capsys, "evaluate", tmp_path / name, "--json")[1])
+    assert printed[0] == printed[1] != printed[2]
+
+
+def test_a_persons_own_file_without_labels(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    np.savez(tmp_path / "mine.npz", X=X)
+    arguments = ["--epochs", "1", "--pretrain-epochs", "1", "--hidden", "8", "--maps", "pca"]
+    code, _, err = run(
+        capsys, "train", "--data", tmp_path / "mine.npz", "--out", tmp_path / "r", *arguments
+    )
+    assert code == 0, err
+    found: dict[str, Any] = json.loads(run(capsys, "evaluate", tmp_path / "r", "--json")[1])
+    assert found["acc"] is None
+    assert found["silhouette"] is None
+    assert found["reconstruction"] is not None
+    code, _, err = run(
+        capsys, "train", "--model", "lambda-hot", "--data", tmp_path / "mine.npz",
+        "--out", tmp_path / "s", *arguments[:2],
+    )  # fmt: skip
+    assert code == 2
+    assert "learns from labels" in err
+    assert not (tmp_path / "s").exists()
+
+
+def test_changed_data_are_noticed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    np.savez(tmp_path / "mine.npz", X=X)
+    run(capsys, "train", "--data", tmp_path / "mine.npz", "--out", tmp_path / "r",
+        "--epochs", "1", "--pretrain-epochs", "1", "--hidden", "8", "--maps", "pca")  # fmt: skip
+    np.savez(tmp_path / "mine.npz", X=X + 1)
+    code, _, err = run(capsys, "evaluate", tmp_path / "r")
+    assert code == 2
+    assert "has changed" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "COMMAND"),
+        (["fly"], "invalid choice"),
+        (["train", "--model", "gan"], "no model 'gan'"),
+        (["train", "--dataset", "imagenet"], "no data set 'imagenet'"),
+        (["train", "--epochs", "-3"], "whole number from 1 to"),
+        (["train", "--hidden", "5,x"], "whole number from 1 to"),
+        (["train", "--seed", "99999999999"], "whole number from 0 to 4294967295"),
+        (["train", "--dataset", "digits", "--subset", "5"], "5 samples are too few"),
+        (["train", "--data", "nowhere.npz"], "nowhere.npz"),
+        (["train", "--dataset", "digits", "--lambda", "5"], "no setting 'strength'"),
+        (["resume", "nowhere"], "no such folder"),
+        (["evaluate", "nowhere"], "no such folder"),
+        (["runs", "nowhere"], "nowhere"),
+    ],
+)
+def test_mistakes_get_one_line_and_exit_code_2(
+    arguments: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "checkpoint.safetensors", "status.json"])
+def test_a_broken_run_is_named(
+    file: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    run(capsys, "train", "--out", tmp_path / "r", *SMALL)
+    (tmp_path / "r" / file).write_bytes(b"\x80\x04broken")
+    command = "resume" if file == "status.json" else "evaluate"
+    code, _, err = run(capsys, command, tmp_path / "r")
+    assert code == 2
+    assert file in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", ["", "datasets", "models", "runs", "train", "resume",
+                                     "evaluate"])  # fmt: skip
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*([command] if command else []), "--help"])
+    assert ended.value.code == 0
+    assert "usage" in capsys.readouterr().out
+
+
+def test_as_a_module_only_json_is_on_standard_output(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "vade_core",
+            "train",
+            "--out",
+            str(tmp_path / "r"),
+            "--json",
+            *SMALL,
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parent.parent,
+    )
+    assert json.loads(done.stdout)["state"] == "finished"
+
+
+def test_the_library_needs_no_streamlit() -> None:
+    code = (
+        "import sys; sys.modules['streamlit'] = None\n"
+        "import pkgutil, importlib, vade_core\n"
+        "for m in pkgutil.walk_packages(vade_core.__path__, 'vade_core.'):\n"
+        "    if not m.name.endswith('__main__'): importlib.import_module(m.name)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
