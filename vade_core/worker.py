@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import signal
 import threading
@@ -20,7 +21,7 @@ from vade_core import metrics
 from vade_core.data import DATASETS, DataError, Dataset, load, load_file
 from vade_core.evaluation import epoch_scores
 from vade_core.models import MODELS, LatentModel, VaDE
-from vade_core.projection import LENSES
+from vade_core.projection import LENSES, neighbour_recall
 from vade_core.recorder import Checkpoint, Recorder
 from vade_core.runs import CHECKPOINT, CONTROL, STAGE, Frame, Run, RunConfig, RunError, Stage
 from vade_core.training import EpochReport, Training
@@ -353,8 +354,14 @@ class Worker:
             entry |= {f"start_{name}": value for name, value in found.items()}
         if self._wants_frame(training):
             rows = stage.rows
-            self.recorder.frame(self._frame(model, stage, latents[rows], gamma, clusters))
+            frame = self._frame(model, stage, latents[rows], gamma, clusters)
+            self.recorder.frame(frame)
             entry["frame"] = True
+            # How far each map may be trusted: shares of the 10 nearest neighbours that it keeps.
+            entry["recall"] = {
+                lens: float(neighbour_recall(frame.latents, places).mean())
+                for lens, places in frame.maps.items()
+            }
         entry["elapsed"] = self.elapsed + report.seconds + time.monotonic() - began
         self.recorder.line(entry)
         self.reports += 1
@@ -362,12 +369,16 @@ class Worker:
             self.listener(entry)
 
     def _wants_frame(self, training: Training) -> bool:
-        total = sum(max(phase.epochs, 1) for phase in training.phases)
-        every = max(1, -(-total // max(1, self.config.max_frames)))
-        boundary = training.position.epochs_done >= max(
-            training.phases[training.position.stage].epochs, 1
-        )
-        return boundary or self.reports % every == 0
+        """Whether this epoch gets a frame: the last of a phase always, the others evenly.
+
+        Pretraining gets a quarter of the frames: the sorting comes after it.
+        """
+        stage, done = training.position.stage, training.position.epochs_done
+        pretraining = training.phases[stage].name == "pretrain"
+        alike = [p for p in training.phases if (p.name == "pretrain") == pretraining]
+        share = self.config.max_frames * (0.25 if pretraining else 0.75)
+        every = max(1, math.ceil(sum(max(p.epochs, 1) for p in alike) / max(1.0, share)))
+        return done % every == 0 or done >= max(training.phases[stage].epochs, 1)
 
     def _frame(
         self,

@@ -1,0 +1,394 @@
+const SVG = "http://www.w3.org/2000/svg";
+/** How each chart was left, by its key: the zoom comes back when the page does. */
+const remembered = new Map();
+const charts = new WeakMap();
+
+function node(parent, name, attributes = {}, text = null) {
+  const made = document.createElementNS(SVG, name);
+  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  if (text !== null) made.textContent = text;
+  parent.appendChild(made);
+  return made;
+}
+
+/** Round numbers between two others, about so many. */
+function roundNumbers(low, high, count) {
+  const rough = (high - low) / count || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
+  const found = [];
+  for (let v = Math.ceil(low / step - 1e-9) * step; v <= high + step * 1e-9; v += step) {
+    found.push(Math.abs(v) < step * 1e-9 ? 0 : v);
+  }
+  return found;
+}
+
+function written(value, unit, exact) {
+  if (unit === "percent") return `${(100 * value).toFixed(exact ? 1 : 0)} %`;
+  const size = Math.abs(value);
+  return value.toFixed(size >= 100 ? (exact ? 1 : 0) : size >= 10 || value === 0 ? 1 : 2);
+}
+
+class Chart {
+  constructor(root) {
+    this.root = root;
+    this.zoom = null;
+    this.drag = null;
+    this.hover = null;
+    this.areas = [];
+    const bar = document.createElement("div");
+    bar.className = "bar";
+    this.hint = Object.assign(document.createElement("span"), { className: "hint" });
+    this.whole = Object.assign(document.createElement("button"), {
+      type: "button", textContent: "Show all epochs", hidden: true,
+    });
+    this.whole.addEventListener("click", () => this.setZoom(null));
+    this.svg = document.createElementNS(SVG, "svg");
+    bar.append(this.hint, this.whole);
+    root.replaceChildren(this.svg, bar);
+    this.measure = document.createElement("canvas").getContext("2d");
+    this.observer = new ResizeObserver(() => this.draw());
+    this.observer.observe(root);
+    this.listen();
+  }
+
+  listen() {
+    const { svg } = this;
+    svg.addEventListener("pointerdown", (event) => {
+      const at = this.place(event);
+      if (!at || event.button) return;
+      svg.setPointerCapture(event.pointerId);
+      this.drag = { area: at.area, from: at.x, to: at.x };
+    });
+    svg.addEventListener("pointermove", (event) => {
+      const at = this.place(event, this.drag?.area);
+      if (this.drag && at) this.drag.to = at.x;
+      this.hover = at ? Math.round(at.x) : null;
+      this.draw();
+    });
+    svg.addEventListener("pointerup", () => {
+      const { drag } = this;
+      this.drag = null;
+      if (drag && Math.abs(drag.to - drag.from) >= 0.8) {
+        this.setZoom([Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)]);
+      } else this.draw();
+    });
+    svg.addEventListener("pointercancel", () => { this.drag = null; this.draw(); });
+    svg.addEventListener("pointerleave", () => { this.hover = null; this.draw(); });
+    svg.addEventListener("dblclick", () => this.setZoom(null));
+    svg.addEventListener("wheel", (event) => {
+      // A plain wheel scrolls the page.
+      const at = this.place(event);
+      if (!at || !(event.ctrlKey || event.metaKey)) return;
+      event.preventDefault();
+      this.scale(at.x, event.deltaY < 0 ? 0.8 : 1.25);
+    }, { passive: false });
+    this.root.addEventListener("keydown", (event) => {
+      const [a, b] = this.span();
+      if (event.key === "+") this.scale((a + b) / 2, 0.7);
+      else if (event.key === "-") this.scale((a + b) / 2, 1.4);
+      else if (event.key === "Escape") this.setZoom(null);
+      else return;
+      event.preventDefault();
+      event.stopPropagation();
+    });
+  }
+
+  get count() { return this.spec.titles.length; }
+
+  span() { return this.zoom ?? [-0.5, Math.max(this.count, 5) - 0.5]; }
+
+  /** How long the squeezed phases are, in lines, and what each of those lines is worth. */
+  squeeze() {
+    const { squeezed = 0 } = this.spec;
+    const rest = this.count - squeezed;
+    return [squeezed, rest > 0 && squeezed ? Math.min(1, Math.max(rest, 12) / 2 / squeezed) : 1];
+  }
+
+  /**
+   * Place of a line along the axis. A long pretraining gets a third of it at most, once there is
+   * something after it: what comes after is what people came for.
+   */
+  along(x) {
+    const [squeezed, worth] = this.squeeze();
+    const start = x + 0.5;
+    return start < squeezed ? start * worth : squeezed * worth + start - squeezed;
+  }
+
+  /** The line at a place along the axis, the inverse of `along`. */
+  epochAt(place) {
+    const [squeezed, worth] = this.squeeze();
+    const held = squeezed * worth;
+    return (place < held ? place / worth : squeezed + place - held) - 0.5;
+  }
+
+  scale(x, factor) {
+    const [a, b] = this.span();
+    const next = [x - (x - a) * factor, x + (b - x) * factor];
+    if (next[1] - next[0] >= this.count) this.setZoom(null);
+    else if (next[1] - next[0] >= 1) this.setZoom(next);
+  }
+
+  setZoom(zoom) {
+    this.zoom = zoom && [Math.max(zoom[0], -0.5), Math.min(zoom[1], this.count - 0.5)];
+    remembered.set(this.spec.key, this.zoom);
+    this.draw();
+  }
+
+  /** Which panel the pointer is on and the epoch there; `held` keeps a drag in its panel. */
+  place(event, held = null) {
+    const box = this.svg.getBoundingClientRect();
+    const [px, py] = [event.clientX - box.left, event.clientY - box.top];
+    const area = held ?? this.areas.find((a) => px >= a.left - 8 && px <= a.right + 8
+      && py >= a.top && py <= a.bottom + 8);
+    if (!area) return null;
+    const [a, b] = this.span();
+    const share = Math.min(1, Math.max(0, (px - area.left) / (area.right - area.left)));
+    const [low, high] = [this.along(a), this.along(b)];
+    return { area, x: this.epochAt(low + share * (high - low)) };
+  }
+
+  update(spec) {
+    if (this.spec?.key !== spec.key) this.zoom = remembered.get(spec.key) ?? null;
+    this.spec = spec;
+    this.root.setAttribute("aria-label", `${spec.name}. Drag over epochs to see them larger, `
+      + "Escape shows all.");
+    this.draw();
+  }
+
+  draw() {
+    const { spec, svg } = this;
+    const width = this.root.clientWidth;
+    if (!spec || width < 50) return;
+    const most = Math.max(1, Math.floor(width / 300));
+    const rows = Math.ceil(spec.panels.length / most);
+    const columns = Math.ceil(spec.panels.length / rows);
+    const gap = 28;
+    const each = (width - gap * (columns - 1)) / columns;
+    svg.setAttribute("height", rows * spec.height);
+    svg.setAttribute("viewBox", `0 0 ${width} ${rows * spec.height}`);
+    svg.replaceChildren();
+    this.areas = spec.panels.map((panel, i) => this.drawPanel(
+      panel, (i % columns) * (each + gap), Math.floor(i / columns) * spec.height, each,
+    ));
+    const shown = this.hover !== null && this.hover >= 0 && this.hover < this.count;
+    this.hint.textContent = shown ? spec.titles[this.hover]
+      : this.count > 1 ? "Drag over epochs to see them larger." : "";
+    this.whole.hidden = this.zoom === null;
+    Object.assign(this.root.dataset, {
+      count: this.count,
+      zoom: this.zoom ? this.zoom.map((v) => v.toFixed(2)).join(",") : "",
+    });
+  }
+
+  textWidth(text, size = 16, weight = 400) {
+    this.measure.font = `${weight} ${size}px ${getComputedStyle(this.root).fontFamily}`;
+    return this.measure.measureText(text).width;
+  }
+
+  /** Lowest and highest number that the panel shows. */
+  range(panel, from, to) {
+    const seen = panel.series.flatMap((s) => s.values.slice(Math.max(0, Math.ceil(from)), to + 1))
+      .filter((v) => v !== null);
+    if (panel.range && (!this.zoom || !seen.length)) return panel.range;
+    if (!seen.length) return [0, 1];
+    const [low, high] = [Math.min(...seen), Math.max(...seen)];
+    const room = Math.max((high - low) * 0.12, Math.abs(high) * 0.01, 1e-6);
+    const wanted = [low - room, high + room];
+    if (low >= 0) wanted[0] = Math.max(0, wanted[0]);
+    if (panel.range) wanted[1] = Math.min(panel.range[1], wanted[1]);
+    return wanted;
+  }
+
+  drawPanel(panel, x0, y0, width) {
+    const { spec, svg } = this;
+    const [from, to] = this.span();
+    const beside = panel.labels === "beside";
+    const at = this.hover !== null && this.hover >= 0 && this.hover < this.count
+      ? this.hover : null;
+    const ends = panel.series.map((s) => {
+      let i = at ?? Math.min(this.count - 1, Math.floor(to));
+      while (at === null && i >= 0 && s.values[i] === null) i -= 1;
+      const value = s.values[i] ?? null;
+      return { ...s, value, words: value === null ? "" : written(value, panel.unit, true) };
+    });
+    const wide = Math.max(0, ...ends.map((e) => this.textWidth(`${e.name} 100.0 %`, 17, 600)));
+    const area = {
+      left: x0 + 62, right: x0 + width - (beside ? wide + 22 : 8),
+      top: y0 + (beside ? 34 : 62), bottom: y0 + spec.height - 34,
+    };
+    const [low, high] = this.range(panel, from, Math.floor(to));
+    const [first, last] = [this.along(from), this.along(to)];
+    const px = (x) => area.left
+      + (this.along(x) - first) / (last - first) * (area.right - area.left);
+    const py = (y) => area.bottom - (y - low) / (high - low) * (area.bottom - area.top);
+    this.drawBack(panel, area, px, py, [from, to], [low, high], y0);
+    if (!beside) this.drawTitle(panel, ends, x0, y0, x0 + width);
+    const clip = node(svg, "clipPath", { id: `vc-clip-${this.areas.length}-${x0}-${y0}` });
+    node(clip, "rect", { x: area.left, y: area.top - 3, width: Math.max(0, area.right - area.left),
+      height: area.bottom - area.top + 6 });
+    const inside = node(svg, "g", { "clip-path": `url(#${clip.id})` });
+    for (const rule of panel.rules) {
+      if (rule.value < low || rule.value > high) continue;
+      const y = py(rule.value);
+      node(inside, "line", { x1: area.left, x2: area.right, y1: y, y2: y, stroke: rule.colour,
+        "stroke-width": 2, "stroke-dasharray": "2 5" });
+    }
+    for (const one of panel.series) this.drawLine(inside, one, px, py);
+    for (const rule of panel.rules) {
+      if (rule.value < low || rule.value > high) continue;
+      this.drawRuleName(panel, rule, area, px, py);
+    }
+    if (at !== null && at >= from && at <= to) {
+      node(svg, "line", { x1: px(at), x2: px(at), y1: area.top, y2: area.bottom,
+        stroke: "currentColor", "stroke-opacity": 0.5 });
+      for (const end of ends) {
+        if (end.value !== null) {
+          node(inside, "circle", { cx: px(at), cy: py(end.value), r: 5, fill: end.colour });
+        }
+      }
+    }
+    if (beside) this.drawEnds(ends, area, py);
+    if (panel.empty) {
+      node(svg, "text", { x: (area.left + area.right) / 2,
+        y: area.top + (area.bottom - area.top) / 4, class: "halo", "text-anchor": "middle" },
+        panel.empty);
+    }
+    if (this.drag) {
+      const [a, b] = [px(this.drag.from), px(this.drag.to)];
+      node(svg, "rect", { x: Math.min(a, b), y: area.top, width: Math.abs(b - a),
+        height: area.bottom - area.top, class: "wash" });
+    }
+    return area;
+  }
+
+  drawBack(panel, area, px, py, [from, to], [low, high], y0) {
+    const { spec, svg } = this;
+    const inX = (x) => Math.min(area.right, Math.max(area.left, x));
+    spec.phases.forEach((phase, i) => {
+      const open = i === spec.phases.length - 1 ? Math.max(phase.last, to) : phase.last;
+      const [a, b] = [inX(px(phase.first - 0.5)), inX(px(open + 0.5))];
+      if (b - a < 1) return;
+      if (i > 0 && a > area.left) {
+        node(svg, "line", { x1: a, x2: a, y1: area.top, y2: area.bottom, class: "edge" });
+      }
+      if (phase.shaded) {
+        node(svg, "rect", { x: a, y: area.top, width: b - a, height: area.bottom - area.top,
+          class: "band" });
+      }
+      const named = this.textWidth(phase.name, 15) + 10 < b - a;
+      if (named) {
+        const y = panel.labels === "beside" ? y0 + 24 : area.top - 8;
+        node(svg, "text", { x: (a + b) / 2, y, class: "soft", "text-anchor": "middle" },
+          phase.name);
+      }
+    });
+    for (const value of roundNumbers(low, high, spec.height > 300 ? 5 : 3)) {
+      node(svg, "line", { x1: area.left, x2: area.right, y1: py(value), y2: py(value),
+        class: "grid" });
+      node(svg, "text", { x: area.left - 10, y: py(value) + 5, class: "soft",
+        "text-anchor": "end" }, written(value, panel.unit, false));
+    }
+    const visible = Math.min(to - from, this.count);
+    const room = (area.right - area.left) / Math.max(1, this.along(to) - this.along(from));
+    const step = [1, 2, 5, 10, 20, 25, 50, 100, 200, 500].find((s) => s * room >= 44) ?? 1000;
+    let last = -Infinity;
+    spec.ticks.forEach((epoch, i) => {
+      if (i < from || i > to || !epoch || visible < 0) return;
+      if (epoch % step && !(epoch === 1 && step <= 5)) return;
+      if (px(i) - last < 34) return;
+      last = px(i);
+      node(svg, "text", { x: px(i), y: area.bottom + 22, class: "soft", "text-anchor": "middle" },
+        String(epoch));
+    });
+    node(svg, "text", { x: area.left - 10, y: area.bottom + 22, class: "soft",
+      "text-anchor": "end" }, "epoch");
+  }
+
+  drawLine(parent, one, px, py) {
+    let path = "";
+    let open = false;
+    one.values.forEach((value, i) => {
+      if (value === null) { open = false; return; }
+      path += `${open ? "L" : "M"}${px(i).toFixed(1)} ${py(value).toFixed(1)}`;
+      const alone = !open && (one.values[i + 1] ?? null) === null;
+      if (alone) node(parent, "circle", { cx: px(i), cy: py(value), r: 4, fill: one.colour });
+      open = true;
+    });
+    node(parent, "path", { d: path, fill: "none", stroke: one.colour, "stroke-width": 3,
+      "stroke-dasharray": one.dash, "stroke-linejoin": "round", "data-series": one.name });
+  }
+
+  /** The name of a level line, at that end and on that side where curves are farthest. */
+  drawRuleName(panel, rule, area, px, py) {
+    const wide = this.textWidth(rule.name, 15);
+    const found = [];
+    for (const atLeft of [false, true]) {
+      const x = atLeft ? area.left + 10 : area.right - 10 - wide;
+      for (const middle of [py(rule.value) + 14, py(rule.value) - 14]) {
+        if (middle > area.bottom - 10 || middle < area.top + 10) continue;
+        let clear = 60;
+        for (const one of panel.series) {
+          one.values.forEach((value, i) => {
+            if (value === null || px(i) < x - 20 || px(i) > x + wide + 20) return;
+            clear = Math.min(clear, Math.abs(py(value) - middle));
+          });
+        }
+        found.push({ x, y: middle + 5, clear });
+      }
+    }
+    if (!found.length) return;
+    const { x, y } = found.reduce((best, one) => (one.clear > best.clear ? one : best));
+    node(this.svg, "text", { x, y, class: "soft halo" }, rule.name);
+  }
+
+  /** Names and values at the right, each beside its line and none over another. */
+  drawEnds(ends, area, py) {
+    const shown = ends.filter((e) => e.value !== null)
+      .map((e) => ({ ...e, y: Math.min(area.bottom, Math.max(area.top, py(e.value))) }))
+      .sort((a, b) => a.y - b.y);
+    for (let i = 1; i < shown.length; i++) shown[i].y = Math.max(shown[i].y, shown[i - 1].y + 24);
+    const over = shown.length ? shown.at(-1).y - area.bottom : 0;
+    for (let i = shown.length - 1, limit = area.bottom; over > 0 && i >= 0; i--, limit -= 24) {
+      shown[i].y = Math.min(shown[i].y, limit);
+    }
+    for (const end of shown) {
+      node(this.svg, "circle", { cx: area.right + 10, cy: end.y, r: 6, fill: end.colour });
+      node(this.svg, "text", { x: area.right + 21, y: end.y + 6, class: "value" },
+        `${end.name} ${end.words}`);
+    }
+  }
+
+  drawTitle(panel, ends, x0, y0, right) {
+    node(this.svg, "text", { x: x0, y: y0 + 24, class: "title" }, panel.title);
+    let x = right - 8;
+    for (const end of [...ends].reverse()) {
+      if (end.value === null) continue;
+      const words = end.name ? `${end.name} ${end.words}` : end.words;
+      node(this.svg, "text", { x, y: y0 + 24, class: "value", "text-anchor": "end" }, words);
+      x -= this.textWidth(words, 17, 600) + 12;
+      node(this.svg, "circle", { cx: x, cy: y0 + 18, r: 6, fill: end.colour });
+      x -= 18;
+    }
+  }
+}
+
+/** Streamlit calls this whenever the data or the theme change. */
+export default function showCurves({ parentElement, data }) {
+  const root = parentElement.querySelector(".vc");
+  let chart = charts.get(parentElement);
+  if (chart?.root !== root) {
+    chart?.observer.disconnect();
+    chart = new Chart(root);
+    charts.set(parentElement, chart);
+  }
+  chart.update(data);
+  const shown = chart;
+  // This also runs when a newer call has overtaken this one: only a node that has left the
+  // page is at its end.
+  return () => setTimeout(() => {
+    if (root.isConnected || charts.get(parentElement) !== shown) return;
+    shown.observer.disconnect();
+    charts.delete(parentElement);
+  }, 0);
+}

@@ -1,0 +1,142 @@
+/** What is drawn above the points: means, ellipses, trails, the hovered point, the lasso. */
+
+const TRAILS_SHOWN = 150;
+
+/**
+ * @typedef {object} Marks
+ * @property {import("./store.js").Store} store
+ * @property {import("./view.js").Moment} moment
+ * @property {import("./view.js").Camera} camera
+ * @property {import("./colouring.js").Colouring} colouring  of the points
+ * @property {import("./colouring.js").Colouring} byCluster  for the means
+ * @property {number} isolate  the code that stands out, -1 for none
+ * @property {number} hovered  -1 for none
+ * @property {number} size  of a point in CSS pixels
+ * @property {number[]} trailed  points whose trails are drawn
+ * @property {number} position  place in time, such as 3.25
+ * @property {number[][]} outline  corners of the lasso or box being drawn
+ * @property {string} text  colour of the text
+ * @property {string} page  colour of the page
+ * @property {string} font
+ */
+
+/** @param {CanvasRenderingContext2D} context @param {Marks} marks */
+export function drawOverlay(context, marks, ratio) {
+  const { camera } = marks;
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, camera.width, camera.height);
+  if (marks.trailed.length) drawTrails(context, marks);
+  if (marks.moment.nearest.ellipses) drawEllipses(context, marks);
+  if (marks.moment.nearest.means) drawMeans(context, marks);
+  if (marks.hovered >= 0) drawRing(context, marks);
+  if (marks.outline.length > 1) drawOutline(context, marks);
+}
+
+function drawTrails(context, { store, camera, colouring, moment, position, trailed }) {
+  const step = Math.max(1, Math.ceil(trailed.length / TRAILS_SHOWN));
+  const shown = trailed.filter((_, i) => i % step === 0);
+  const codes = colouring.codesOf(moment.nearest);
+  const whole = Math.floor(position);
+  context.lineWidth = 1.5;
+  context.lineJoin = "round";
+  for (const i of shown) {
+    context.strokeStyle = colouring.colour(codes[i]);
+    // Older parts are fainter, in three strokes: a stroke a segment would be slow.
+    const thirds = [0, Math.floor(whole / 3), Math.floor((2 * whole) / 3), whole];
+    for (let part = 0; part < 3; part++) {
+      context.globalAlpha = [0.15, 0.3, 0.6][part];
+      context.beginPath();
+      for (let f = thirds[part]; f <= thirds[part + 1]; f++) {
+        const { box, positions } = store.frames[f];
+        const x = box[0] + (positions[2 * i] / 65535) * box[2];
+        const y = box[1] + (positions[2 * i + 1] / 65535) * box[3];
+        context.lineTo(...camera.toScreen(x, y));
+      }
+      if (part === 2) context.lineTo(...camera.toScreen(...moment.place(i)));
+      context.stroke();
+    }
+  }
+  context.globalAlpha = 1;
+}
+
+function drawEllipses(context, { store, moment, camera, byCluster, isolate, colouring }) {
+  context.lineWidth = 2;
+  for (let k = 0; k < store.nClusters; k++) {
+    const x = moment.between("means", 2 * k);
+    const y = moment.between("means", 2 * k + 1);
+    const xx = moment.between("ellipses", 4 * k);
+    const xy = moment.between("ellipses", 4 * k + 1);
+    const yy = moment.between("ellipses", 4 * k + 3);
+    if ([x, y, xx, xy, yy].includes(null)) continue;
+    const middle = (xx + yy) / 2;
+    const spread = Math.hypot((xx - yy) / 2, xy);
+    const long = 2 * Math.sqrt(Math.max(0, middle + spread)) * camera.scale;
+    const short = 2 * Math.sqrt(Math.max(0, middle - spread)) * camera.scale;
+    const angle = -Math.atan2(2 * xy, xx - yy) / 2;
+    const code = byCluster.clusterCode(moment.nearest, k);
+    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.12 : 0.55;
+    context.strokeStyle = byCluster.colour(code);
+    context.beginPath();
+    context.ellipse(...camera.toScreen(x, y), long, short, angle, 0, 7);
+    context.stroke();
+  }
+  context.globalAlpha = 1;
+}
+
+function isFaded(code, isolate, colouring) {
+  const sameCodes = colouring.name === "cluster" || colouring.name === "label";
+  return isolate >= 0 && sameCodes && code !== isolate;
+}
+
+function drawMeans(context, marks) {
+  const { store, moment, camera, byCluster, page, font, isolate, colouring } = marks;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  const isSmall = Math.min(camera.width, camera.height) < 360;
+  const radius = isSmall ? 11 : 14;
+  context.font = `700 ${isSmall ? 15 : 17}px ${font}`;
+  for (let k = 0; k < store.nClusters; k++) {
+    const x = moment.between("means", 2 * k);
+    const y = moment.between("means", 2 * k + 1);
+    if (x === null || y === null) continue;
+    const [px, py] = camera.toScreen(x, y);
+    if (px < -60 || py < -60 || px > camera.width + 60 || py > camera.height + 60) continue;
+    const code = byCluster.clusterCode(moment.nearest, k);
+    const name = code < store.classNames.length ? store.classNames[code] : `c${k}`;
+    const half = Math.max(radius, context.measureText(name).width / 2 + radius - 6);
+    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : 1;
+    context.beginPath();
+    context.roundRect(px - half, py - radius, 2 * half, 2 * radius, radius);
+    context.fillStyle = byCluster.colour(code);
+    context.fill();
+    context.lineWidth = 2.5;
+    context.strokeStyle = page;
+    context.stroke();
+    context.fillStyle = byCluster.textOn(code);
+    context.fillText(name, px, py + 1);
+  }
+  context.globalAlpha = 1;
+}
+
+function drawRing(context, { moment, camera, hovered, size, text }) {
+  context.beginPath();
+  context.arc(...camera.toScreen(...moment.place(hovered)), size / 2 + 5, 0, 7);
+  context.lineWidth = 3;
+  context.strokeStyle = text;
+  context.stroke();
+}
+
+function drawOutline(context, { outline, text }) {
+  context.beginPath();
+  for (const [x, y] of outline) context.lineTo(x, y);
+  context.closePath();
+  context.globalAlpha = 0.1;
+  context.fillStyle = text;
+  context.fill();
+  context.globalAlpha = 1;
+  context.lineWidth = 2;
+  context.setLineDash([7, 5]);
+  context.strokeStyle = text;
+  context.stroke();
+  context.setLineDash([]);
+}

@@ -1,0 +1,1 @@
+"""The pages of the VaDE Explorer, one thin file each."""

@@ -1,0 +1,1 @@
+"""What the pages share: the latent map, its colours and other drawing."""

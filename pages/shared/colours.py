@@ -1,0 +1,110 @@
+"""Colours for classes and clusters that colour-blind people can tell apart on any background.
+
+The first ten colours were spread so that the nearest two stay apart in normal vision and in
+simulated protanopia and deuteranopia (Machado, Oliveira and Fernandes, 2009). All lie
+between the lightness of a white and of a nearly black page. No set of twenty is safe for
+everybody, so pictures that use them also write the class's name.
+"""
+
+from __future__ import annotations
+
+PALETTE: list[str] = [
+    "#1578c4",
+    "#d9514c",
+    "#05906f",
+    "#af054f",
+    "#b057fa",
+    "#f0a705",
+    "#fa83fa",
+    "#05b1ca",
+    "#9d5105",
+    "#d705b2",
+    "#0f5f4d",
+    "#6408ef",
+    "#fa60a2",
+    "#ac980e",
+    "#97059a",
+    "#628ad3",
+    "#bd7705",
+    "#5356d3",
+    "#d560e6",
+    "#22c66a",
+    "#8c5488",
+    "#64b3fa",
+    "#966f05",
+    "#efa185",
+]
+"""Hex colours of classes 0, 1, 2 and so on; they repeat after the last."""
+
+RIGHT = "#2b83d6"
+"""Points whose cluster's class is their own."""
+
+WRONG = "#e8720c"
+"""Points whose cluster's class is another; drawn as crosses, not by colour alone."""
+
+RAMP: list[str] = ["#e8720c", "#c98a4b", "#9a938f", "#5f8bb8", "#2b83d6"]
+"""From doubtful (orange) through grey to sure (blue), even in lightness."""
+
+UNKNOWN = "#8b8f98"
+"""Points and clusters of no class."""
+
+
+def colour_of(class_index: int) -> str:
+    """Hex colour of a class.
+
+    Parameters
+    ----------
+    class_index : int
+        The class, from 0. A negative number means "no class" and is grey.
+
+    Returns
+    -------
+    str
+        A colour such as ``"#1578c4"``.
+
+    Examples
+    --------
+    >>> colour_of(0), colour_of(-1), colour_of(24) == colour_of(0)
+    ('#1578c4', '#8b8f98', True)
+    """
+    return UNKNOWN if class_index < 0 else PALETTE[class_index % len(PALETTE)]
+
+
+def text_on(colour: str) -> str:
+    """Black or white, whichever reads better on a colour.
+
+    Parameters
+    ----------
+    colour : str
+        A hex colour, ``"#rrggbb"``.
+
+    Returns
+    -------
+    str
+        ``"#000000"`` or ``"#ffffff"``, the one of the higher contrast ratio (WCAG 2).
+
+    Raises
+    ------
+    ValueError
+        If the colour is not written as ``"#rrggbb"``.
+
+    Examples
+    --------
+    >>> text_on("#f0a705"), text_on("#af054f")
+    ('#000000', '#ffffff')
+    """
+    lit = _luminance(colour) + 0.05
+    contrast_of_black, contrast_of_white = lit / 0.05, 1.05 / lit
+    return "#000000" if contrast_of_black > contrast_of_white else "#ffffff"
+
+
+def _luminance(colour: str) -> float:
+    """Relative luminance of an sRGB colour, 0 for black to 1 for white (WCAG 2)."""
+    if len(colour) != 7 or colour[0] != "#":
+        raise ValueError(f"{colour!r} is not a colour; write it as #rrggbb.")
+    try:
+        channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    except ValueError:
+        raise ValueError(f"{colour!r} is not a colour; write it as #rrggbb.") from None
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

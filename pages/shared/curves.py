@@ -1,0 +1,269 @@
+"""Curves of a run: its scores, and its loss in named terms.
+
+Each chart is a plain specification, built here from the lines of metrics.jsonl, and drawn in the
+browser. `st.echarts_chart` was tried first: it replaces its whole option with every new epoch
+(``setOption`` with ``notMerge``), and a person's zoom is lost. The drawing below keeps it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.colours import PALETTE, UNKNOWN
+
+ASSETS = Path(__file__).parents[2] / "assets" / "curves"
+
+__all__ = ["PHASES", "draw_losses", "draw_scores", "loss_spec", "phase_title", "score_spec"]
+
+Line = Mapping[str, Any]
+Spec = dict[str, Any]
+
+PHASES: dict[str, str] = {
+    "pretrain": "Pretraining",
+    "start": "Start",
+    "clamped": "Clusters held",
+    "free": "Clusters free",
+    "train": "Training",
+}
+"""What the parts of a training are called on a page."""
+
+_SHADED = ("pretrain", "clamped")
+
+SCORES: dict[str, tuple[str, str, str]] = {
+    "acc": ("ACC", PALETTE[0], ""),
+    "nmi": ("NMI", PALETTE[5], "9 5"),
+    "rand_index": ("RI", PALETTE[2], "3 4"),
+}
+"""Key in a line: name, colour, dashes (so that the lines differ without colour too)."""
+
+TERMS: dict[str, str] = {
+    "reconstruction": "Reconstruction",
+    "latent_kl": "Latent KL",
+    "cluster_kl": "Cluster KL",
+    "layer_error": "Error of the layer",
+}
+"""Loss terms that have a name of their own; others go by their key."""
+
+# Numbers of a line that are no terms of the loss.
+_NO_TERMS = {"report", "epoch", "epochs", "stage", "seconds", "elapsed", "loss", "val_loss"}
+_NO_TERMS |= {"acc", "nmi", "rand_index", "ari", "purity", "frame", "recall"}
+
+
+def draw_scores(
+    lines: Sequence[Line],
+    baseline: Mapping[str, Any] | None,
+    key: str,
+    height: int = 380,
+    part: str = "all",
+) -> None:
+    """Draw ACC, NMI and RI against the epochs, with the k-means line.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Lines of metrics.jsonl.
+    baseline : mapping or None
+        Contents of baseline.json.
+    key : str
+        The chart's name on the page. A person's zoom belongs to it.
+    height : int
+        In CSS pixels.
+    part : {"all", "test"}
+        Scores of all samples, or of the test part.
+    """
+    _draw(score_spec(lines, baseline, part), key, height)
+
+
+def draw_losses(lines: Sequence[Line], key: str, height: int = 230) -> None:
+    """Draw every named term of the loss on a scale of its own, in nats a sample.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Lines of metrics.jsonl.
+    key : str
+        The chart's name on the page. A person's zoom belongs to it.
+    height : int
+        Of each term's panel, in CSS pixels.
+    """
+    _draw(loss_spec(lines), key, height)
+
+
+def score_spec(
+    lines: Sequence[Line], baseline: Mapping[str, Any] | None, part: str = "all"
+) -> Spec:
+    """What the chart of the scores shows.
+
+    Parameters
+    ----------
+    lines, baseline, part
+        As for `draw_scores`.
+
+    Returns
+    -------
+    dict
+        JSON: ``ticks``, ``titles``, ``phases`` along the epochs, how many lines of pretraining
+        are ``squeezed`` together, and one panel.
+    """
+    prefix = "test_" if part == "test" else ""
+    series = [
+        {
+            "name": name,
+            "colour": colour,
+            "dash": dash,
+            "values": [_number(line.get(prefix + key)) for line in lines],
+        }
+        for key, (name, colour, dash) in SCORES.items()
+    ]
+    found = any(value is not None for one in series for value in one["values"])
+    accuracy = _number(((baseline or {}).get("kmeans") or {}).get("acc"))
+    rules = []
+    if accuracy is not None:
+        words = f"k-means on the raw data: ACC {100 * accuracy:.1f} %"
+        rules.append({"name": words, "value": accuracy, "colour": UNKNOWN})
+    panel = {
+        "title": "",
+        "unit": "percent",
+        "range": [0, 1],
+        "labels": "beside",
+        "series": series if found else [],
+        "rules": rules,
+        "empty": "" if found else _why_no_scores(lines),
+    }
+    return {**_axis(lines), "panels": [panel], "name": "Scores by epoch"}
+
+
+def _why_no_scores(lines: Sequence[Line]) -> str:
+    if not lines:
+        return "The first epoch is under way."
+    if all(line["phase"] == "pretrain" for line in lines):
+        return "Scores begin when there are clusters, after the pretraining."
+    return "No labels: ACC, NMI and RI need them."
+
+
+def loss_spec(lines: Sequence[Line]) -> Spec:
+    """What the charts of the loss show.
+
+    Parameters
+    ----------
+    lines : sequence of mapping
+        Lines of metrics.jsonl. Lines without a loss, such as a mixture's start, leave a gap.
+
+    Returns
+    -------
+    dict
+        JSON: ``ticks``, ``titles``, ``phases`` along the epochs, and a panel for the loss and
+        for each term.
+    """
+    terms: dict[str, None] = {}
+    for line in lines:
+        if line["phase"] == "start":
+            continue  # its findings are no terms
+        for key, value in line.items():
+            if key not in _NO_TERMS and not key.startswith("test_") and _is_number(value):
+                terms[key] = None
+    ordered = [key for key in TERMS if key in terms] + [key for key in terms if key not in TERMS]
+    panels = []
+    whole = [_series("train", "loss", lines, PALETTE[4], "")]
+    if any(_number(line.get("val_loss")) is not None for line in lines):
+        whole.append(_series("test", "val_loss", lines, PALETTE[5], "7 4"))
+    if lines:
+        panels.append(_panel("Loss", whole))
+    for place, key in enumerate(ordered):
+        colour = PALETTE[(0, 2, 1, 7)[place % 4]]
+        title = TERMS.get(key, key.replace("_", " ").capitalize())
+        panels.append(_panel(title, [_series("", key, lines, colour, "")]))
+    if not panels:
+        panels = [{**_panel("Loss", []), "empty": "The first epoch is under way."}]
+    return {**_axis(lines), "panels": panels, "name": "Loss by epoch, in nats a sample"}
+
+
+def _panel(title: str, series: list[Spec]) -> Spec:
+    return {
+        "title": title,
+        "unit": "nats",
+        "range": None,
+        "labels": "title",
+        "series": series,
+        "rules": [],
+        "empty": "",
+    }
+
+
+def _series(name: str, key: str, lines: Sequence[Line], colour: str, dash: str) -> Spec:
+    values = [None if line["phase"] == "start" else _number(line.get(key)) for line in lines]
+    return {"name": name, "colour": colour, "dash": dash, "values": values}
+
+
+def _axis(lines: Sequence[Line]) -> Spec:
+    """The epochs along the bottom: each line's number within its phase, and the phases."""
+    phases: list[Spec] = []
+    first = 0
+    for phase, members in groupby(lines, key=lambda line: str(line["phase"])):
+        count = len(list(members))
+        phases.append(
+            {
+                "name": phase_title(phase),
+                "first": first,
+                "last": first + count - 1,
+                "shaded": phase in _SHADED,
+            }
+        )
+        first += count
+    before = next((i for i, line in enumerate(lines) if line["phase"] != "pretrain"), 0)
+    return {
+        "squeezed": before,
+        "ticks": [int(line["epoch"]) if _is_number(line["epoch"]) else 0 for line in lines],
+        "titles": [_title(line) for line in lines],
+        "phases": phases,
+    }
+
+
+def phase_title(phase: str) -> str:
+    """What a phase is called on a page.
+
+    Examples
+    --------
+    >>> phase_title("pretrain"), phase_title("annealed")
+    ('Pretraining', 'Annealed')
+    """
+    return PHASES.get(phase, phase.replace("_", " ").capitalize())
+
+
+def _title(line: Line) -> str:
+    name = phase_title(str(line["phase"]))
+    epoch, epochs = line.get("epoch"), line.get("epochs")
+    if not epoch:
+        return str(line.get("words") or name)
+    return f"{name}, epoch {epoch} of {epochs}" if epochs else f"{name}, epoch {epoch}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _number(value: Any) -> float | None:
+    """A finite number to six digits; None otherwise."""
+    return float(f"{value:.6g}") if _is_number(value) else None
+
+
+def _draw(spec: Spec, key: str, height: int) -> None:
+    _component()(key=key, data={**spec, "key": key, "height": height}, width="stretch")
+
+
+@functools.cache
+def _component() -> Callable[..., Any]:
+    css, js = ((ASSETS / name).read_text(encoding="utf-8") for name in ("curves.css", "curves.js"))
+    return st.components.v2.component("vade_explorer.curves", html=_HTML, css=css, js=js)
+
+
+# --- The drawing, in the browser ------------------------------------------------------------------
+
+_HTML = '<div class="vc" tabindex="0" role="group"></div>'

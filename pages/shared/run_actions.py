@@ -1,0 +1,200 @@
+"""What a person can do with an opened run: rename it, train on, hand it on, delete it."""
+
+from __future__ import annotations
+
+import io
+
+import streamlit as st
+
+from pages.shared.run_cards import plain_label
+from pages.shared.run_settings import settings_query
+from pages.shared.session import fail, is_recorded, job_manager
+from vade_core.data import DATASETS
+from vade_core.runs import RUNNING_STATES, Run, RunError, runs_root
+
+LOAD_PAGE, TRAIN_PAGE = "pages/load.py", "pages/train.py"
+MOST_EPOCHS = 10_000
+EDITS = "edits"  # session state: how often something was renamed
+ASKED = "delete-asked"  # session state: the run that a person was asked about
+
+
+def draw_actions(run: Run, state: str) -> None:
+    """Draw the row of actions that fit a run and its state.
+
+    Parameters
+    ----------
+    run : Run
+    state : str
+        As ``run.status()`` has it.
+    """
+    with st.container(
+        horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small",
+        width="content",
+    ):
+        if is_recorded(run):
+            _copy(run)
+        else:
+            _train_on(run, state)
+        if st.button(
+            "Copy settings", icon=":material/tune:", key="copy-settings",
+            help="Fills this run's settings in on the Train page, to train anew.",
+        ):
+            st.switch_page(TRAIN_PAGE, query_params=settings_query(run.config))
+        _download(run)
+        if not is_recorded(run):
+            # A new key after each change closes it.
+            key = f"edit-{run.id}-{st.session_state.get(EDITS, 0)}"
+            with st.popover("Edit", icon=":material/edit:", key=key):
+                _rename(run)
+                draw_delete(run, state)
+
+
+def _train_on(run: Run, state: str) -> None:
+    if state in (*RUNNING_STATES, "queued"):
+        st.page_link(TRAIN_PAGE, label="Watch it on Train", icon=":material/play_circle:",
+                     query_params={"run": run.id})
+        return
+    if state != "finished" and st.button(
+        "Resume", icon=":material/play_arrow:", type="primary", key="resume",
+        help="Goes on from the last checkpoint, to the same result as if it had never stopped.",
+    ):
+        _queue(run, 0)
+    with st.popover("Train on", icon=":material/more_time:"):
+        if (why := _why_not(run)) is not None:
+            st.markdown(why)
+            return
+        more = st.number_input(
+            "More epochs", min_value=1, max_value=MOST_EPOCHS, value=10, key=f"more-{run.id}"
+        )
+        st.caption("They are added to this run; its curves and its map go on.")
+        if st.button("Train on", type="primary", key="train-on"):
+            _queue(run, int(more))
+
+
+def _why_not(run: Run) -> str | None:
+    """Why a run cannot be trained on here, or None."""
+    config = run.config
+    if config.data_file is None and config.dataset not in DATASETS:
+        return (
+            f"The data of this run, {plain_label(config.dataset)}, is not on this computer. The "
+            "run can be looked at; to train it on, train anew on your own file."
+        )
+    return None
+
+
+def _queue(run: Run, more: int) -> None:
+    if (why := _why_not(run)) is not None:
+        fail(why)
+        return
+    try:
+        job_manager().resume(run, more_epochs=more)
+    except (RunError, KeyError, TypeError, ValueError, OSError) as error:
+        fail(f"This run cannot be trained on: {error}")
+        return
+    st.switch_page(TRAIN_PAGE, query_params={"run": run.id})
+
+
+def _copy(run: Run) -> None:
+    help_text = "A recorded run is never changed. Its copy can be renamed and trained on."
+    if not st.button("Make it mine", icon=":material/content_copy:", key="copy", help=help_text):
+        return
+    from vade_core.archive import ArchiveError, pack, unpack
+
+    file = io.BytesIO()
+    try:
+        pack(run, file)
+        mine = unpack(file, runs_root())
+    except ArchiveError as error:
+        fail(str(error))
+        return
+    st.query_params["run"] = mine.id
+    st.rerun()
+
+
+def _download(run: Run) -> None:
+    def archive() -> bytes:
+        from vade_core.archive import pack
+
+        file = io.BytesIO()
+        pack(run, file)
+        return file.getvalue()
+
+    st.download_button(
+        "Download", archive, file_name=f"{run.id}.zip", mime="application/zip",
+        icon=":material/download:", on_click="ignore", key="download",
+        help="One file with everything in it: curves, maps, weights. It opens on any computer.",
+    )
+
+
+def _rename(run: Run) -> None:
+    from vade_core.recorder import write_note
+
+    try:
+        now = run.note()
+    except RunError:
+        now = {"title": "", "note": ""}
+    with st.form(f"note-{run.id}", border=False, enter_to_submit=True):
+        title = st.text_input("Name", now["title"], max_chars=80, placeholder=run.id,
+                              key=f"title-{run.id}")
+        note = st.text_area("Note", now["note"], max_chars=4000, height=140,
+                            key=f"words-{run.id}")
+        if st.form_submit_button("Keep", type="primary"):
+            try:
+                write_note(run, title=title, note=note)
+            except (RunError, OSError) as error:
+                fail(f"The note cannot be written: {error}")
+            else:
+                st.session_state[EDITS] = st.session_state.get(EDITS, 0) + 1
+                st.rerun()
+
+
+def draw_delete(run: Run, state: str) -> None:
+    """Draw the button that deletes a run; it asks twice."""
+    training = state in RUNNING_STATES
+    st.button(
+        "Delete", icon=":material/delete:", key="delete", disabled=training, on_click=_ask,
+        args=(run.id,), help="Stop it first, on Train." if training else None,
+    )
+    if st.session_state.get(ASKED) == run.id and not training:
+        _question(run)
+
+
+def _ask(run_id: str) -> None:
+    st.session_state[EDITS] = st.session_state.get(EDITS, 0) + 1
+    st.session_state[ASKED] = run_id
+
+
+def _forget() -> None:
+    st.session_state.pop(ASKED, None)
+
+
+@st.dialog("Delete this run?", icon=":material/delete:", on_dismiss=_forget)
+def _question(run: Run) -> None:
+    title = _title(run)
+    st.markdown(f"**{plain_label(title)}** will be gone for good: its curves, maps and weights.")
+    sure = st.checkbox("Yes, delete it for good", key="delete-sure")
+    with st.container(horizontal=True):
+        if st.button("Delete", type="primary", disabled=not sure, key="delete-now"):
+            _delete(run, title)
+        if st.button("Keep it", key="delete-not", on_click=_forget):
+            st.rerun()
+
+
+def _title(run: Run) -> str:
+    try:
+        return run.title
+    except RunError:
+        return run.id
+
+
+def _delete(run: Run, title: str) -> None:
+    from vade_core.recorder import delete_run  # brings torch along
+
+    try:
+        delete_run(run)
+    except (RunError, OSError) as error:
+        fail(f"It could not be deleted: {error}")
+        return
+    _forget()
+    st.session_state["gone"] = title
+    st.switch_page(LOAD_PAGE)

@@ -1,0 +1,259 @@
+"""Cards: a run at a glance, with a small picture of its last map; one click opens it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from pages.shared.colours import colour_of
+from pages.shared.session import cached_frame, cached_metrics, cached_stage, model_title, percent
+from vade_core.runs import BROKEN, Run, RunError
+
+LOAD_PAGE = "pages/load.py"
+PICTURE_SIZE = 360
+
+# State: word, Streamlit's colour for it.
+STATE_WORDS: dict[str, tuple[str, str]] = {
+    "queued": ("Waiting", "gray"),
+    "running": ("Running", "blue"),
+    "paused": ("Paused", "orange"),
+    "finished": ("Finished", "green"),
+    "stopped": ("Stopped", "gray"),
+    "failed": ("Failed", "red"),
+    "interrupted": ("Interrupted", "orange"),
+    BROKEN: ("Cannot be read", "red"),
+}
+
+STYLE = """
+<style>
+[class*="st-key-run-card-"] { position: relative; transition: border-color .12s; }
+[class*="st-key-run-card-"]:hover, [class*="st-key-run-card-"]:focus-within {
+  border-color: color-mix(in srgb, currentColor 55%, transparent); }
+[class*="st-key-run-card-"] [data-testid="stPageLink"],
+[class*="st-key-run-card-"] [data-testid="stPageLink"] *,
+[class*="st-key-run-card-"] [data-testid="stElementContainer"]:has([data-testid="stPageLink"]) {
+  position: static; }
+[class*="st-key-run-card-"] a { padding-left: 0; padding-right: 0; background: none !important; }
+[class*="st-key-run-card-"] a::after { content: ""; position: absolute; inset: 0; z-index: 1;
+  cursor: pointer; border-radius: inherit; }
+[class*="st-key-run-card-"] a p { font-weight: 600; font-size: 1.08rem; line-height: 1.25;
+  white-space: normal; overflow-wrap: anywhere; }
+.vx-picture { height: 150px; display: flex; align-items: center; justify-content: center;
+  border-radius: .4rem; background: color-mix(in srgb, currentColor 4%, transparent);
+  overflow: hidden; }
+.vx-picture img { height: 142px; }
+.vx-picture span { opacity: .7; font-size: .95rem; padding: 0 1rem; text-align: center; }
+.vx-facts { line-height: 1.4; font-size: .95rem; }
+.vx-facts .vx-dim { opacity: .75; }
+.vx-facts b { font-size: 1.25rem; font-weight: 650; }
+.vx-error { font-size: .9rem; overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 4;
+  -webkit-box-orient: vertical; overflow: hidden; }
+</style>
+"""
+
+
+def draw_cards(summaries: Sequence[dict[str, Any]], columns: int = 4) -> None:
+    """Draw a grid of cards; each is a link to the run's page.
+
+    Parameters
+    ----------
+    summaries : sequence of dict
+        Of ``read_summaries``.
+    columns : int
+        Cards beside each other on a wide window.
+    """
+    st.html(STYLE)
+    for first in range(0, len(summaries), columns):
+        places = st.columns(columns)
+        for place, summary in zip(places, summaries[first : first + columns], strict=False):
+            with place:
+                _card(summary)
+
+
+def _card(summary: dict[str, Any]) -> None:
+    with st.container(border=True, key=f"run-card-{summary['id']}", gap="xsmall", height="stretch"):
+        if summary["state"] == BROKEN:
+            words = "This run cannot be read"
+        else:
+            words = "No map yet"
+        st.html(_picture(summary) or f'<div class="vx-picture"><span>{words}</span></div>')
+        st.page_link(LOAD_PAGE, label=plain_label(title_of(summary)),
+                     query_params={"run": summary["id"]}, width="stretch")
+        state, colour = state_words(summary["state"])
+        if summary["state"] == BROKEN:
+            st.html(f'<div class="vx-error">{html.escape(summary["error"])}</div>')
+            return
+        facts = f"K = {summary['clusters']} · seed {summary['seed']} · {summary['preset']}"
+        if has_own_title(summary):
+            facts = f"{what_it_is(summary)} · {facts}"
+        st.html(
+            f'<div class="vx-facts">{html.escape(facts)}<br>'
+            f"<b>{percent(summary['acc'])}</b> "
+            f'<span class="vx-dim">ACC after {epochs_words(summary["epochs"])}</span></div>'
+        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(state, color=colour)  # type: ignore[arg-type]
+            if summary.get("recorded"):
+                st.badge("Recorded", color="violet")
+            st.caption(date_words(summary["created"]), width="content")
+
+
+def _picture(summary: dict[str, Any]) -> str | None:
+    """The last map, as an image; None where there is none."""
+    try:
+        run = Run(summary["path"])
+        numbers = run.frame_numbers()
+        url = _map_picture(run, numbers[-1]) if numbers else None
+    except (RunError, OSError, ValueError):
+        return None
+    if url is None:
+        return None
+    return f'<div class="vx-picture"><img src="{url}" alt="Map of the latents"></div>'
+
+
+def _map_picture(run: Run, number: int) -> str | None:
+    path = run.frame_path(number)
+    state = path.stat()
+    return _drawn(str(run.path), number, state.st_mtime_ns)
+
+
+@st.cache_data(show_spinner=False, max_entries=500)
+def _drawn(path: str, number: int, stamp: int) -> str | None:
+    run = Run(Path(path))
+    frame = cached_frame(run, number)
+    lens = next((lens for lens in run.config.lenses if lens in frame.maps), None)
+    if lens is None:
+        return None
+    places = frame.maps[lens]
+    line = next((one for one in cached_metrics(run) if one.get("report") == number), {})
+    wears = line.get("classes") or line.get("matched")
+    labels = cached_stage(run).labels
+    if frame.clusters is not None and wears:
+        classes = np.asarray(wears)[frame.clusters]
+    elif frame.clusters is not None:
+        classes = frame.clusters
+    else:
+        classes = labels if labels is not None else np.full(len(places), -1)
+    return _data_uri(draw_points(places, classes))
+
+
+def draw_points(
+    places: NDArray[np.float32], classes: NDArray[np.int64], size: int = PICTURE_SIZE
+) -> NDArray[np.uint8]:
+    """Points of a map as a small picture on a clear ground.
+
+    Parameters
+    ----------
+    places : ndarray, shape (n, 2)
+    classes : ndarray, shape (n,)
+        Whose colour each point wears; -1 for grey.
+    size : int
+        Pixels of a side.
+
+    Returns
+    -------
+    ndarray of uint8, shape (size, size, 4)
+        Red, green, blue and how opaque.
+    """
+    picture = np.zeros((size, size, 4), np.uint8)
+    fine = np.isfinite(places).all(axis=1)
+    places, classes = places[fine], classes[fine]
+    if not len(places):
+        return picture
+    low, high = np.percentile(places, [0.5, 99.5], axis=0)
+    unit = max(float((high - low).max()), 1e-9)
+    radius = 3 if len(places) > 800 else 4
+    room = size - 2 * radius - 2
+    at = ((places - (low + high) / 2) / unit * room + size / 2).astype(int)
+    colours = {int(c): _rgb(colour_of(int(c))) for c in np.unique(classes)}
+    rgb = np.array([colours[int(c)] for c in classes], np.uint8)
+    steps = np.arange(-radius, radius + 1)
+    dy, dx = (grid.ravel() for grid in np.meshgrid(steps, steps, indexing="ij"))
+    disc = dx**2 + dy**2 <= radius**2
+    for x, y in zip(dx[disc], dy[disc], strict=True):
+        column, row = at[:, 0] + x, size - 1 - (at[:, 1] + y)
+        inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+        picture[row[inside], column[inside], :3] = rgb[inside]
+        picture[row[inside], column[inside], 3] = 255
+    return picture
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _data_uri(picture: NDArray[np.uint8]) -> str:
+    import base64
+    import io
+
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+# --- Words --------------------------------------------------------------------------------------
+
+
+def title_of(summary: dict[str, Any]) -> str:
+    """A person's title for a run, or what it is: its model and its data set."""
+    return str(summary["title"]) if has_own_title(summary) else what_it_is(summary)
+
+
+def has_own_title(summary: dict[str, Any]) -> bool:
+    """Whether a person named the run; one that cannot be read goes by its id."""
+    return bool(summary["title"] != summary["id"] or summary["state"] == BROKEN)
+
+
+def what_it_is(summary: dict[str, Any]) -> str:
+    """A run's model and data set."""
+    return f"{model_title(summary['model'])} on {summary['dataset']}"
+
+
+def plain_label(text: str) -> str:
+    r"""Text in which Markdown finds nothing to format.
+
+    Examples
+    --------
+    >>> plain_label("a*b")
+    'a\\*b'
+    """
+    return "".join("\\" + c if c in r"\`*_{}[]()#+-.!|~$:<>" else c for c in text)
+
+
+def state_words(state: str) -> tuple[str, str]:
+    """A state's word and its colour."""
+    return STATE_WORDS.get(state, (state, "gray"))
+
+
+def epochs_words(count: int | None) -> str:
+    """A number of epochs in words.
+
+    Examples
+    --------
+    >>> epochs_words(1), epochs_words(0)
+    ('1 epoch', '0 epochs')
+    """
+    return f"{count or 0} epoch{'' if count == 1 else 's'}"
+
+
+def date_words(created: Any) -> str:
+    """A date of a run in words, in this computer's time; empty where there is none.
+
+    Examples
+    --------
+    >>> date_words("nonsense")
+    ''
+    """
+    try:
+        when = datetime.fromisoformat(str(created)).astimezone()
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return f"{when.day} {when:%b %Y, %H:%M}"

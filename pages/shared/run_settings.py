@@ -1,0 +1,137 @@
+"""The settings of a run in words, and as a link that fills them in on the Train page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pages.shared.session import model_title
+from vade_core.runs import RunConfig
+
+WORDS: dict[str, str] = {
+    "latent_dim": "Latent dimensions J",
+    "hidden": "Hidden layers",
+    "pretraining": "Pretraining",
+    "pretrain_epochs": "Epochs of pretraining",
+    "pretrain_learning_rate": "Learning rate of pretraining",
+    "start": "Start of the mixture",
+    "start_restarts": "Restarts of the start",
+    "clamped_epochs": "Epochs with clusters held",
+    "epochs": "Epochs",
+    "observation_variance": "Observation variance",
+    "n_draws": "Draws of z a sample, L",
+    "batch_size": "Batch size",
+    "learning_rate": "Learning rate",
+    "decay": "Decay of the learning rate",
+    "decay_every": "Epochs between decays",
+    "learning_rate_floor": "Smallest learning rate",
+    "adam_eps": "Adam's epsilon",
+    "reconstruction_weight": "Weight of the reconstruction",
+    "kl_weight": "Weight of the KL terms",
+    "strength": "Lambda",
+    "device": "Device",
+}
+# Shown under their own names above the table, or decided anew by every computer.
+_ELSEWHERE = {"n_clusters", "random_state", "likelihood", "precision"}
+
+# What a person may set; the preset decides the rest, and is named beside them. They are all
+# written out, so that a link means the same when a preset has changed.
+CARRIED = (
+    "epochs", "pretrain_epochs", "clamped_epochs", "latent_dim", "hidden", "batch_size",
+    "learning_rate", "strength", "reconstruction_weight", "kl_weight",
+)
+
+
+def settings_rows(config: RunConfig) -> list[tuple[str, str]]:
+    """Every setting of a run as a name and a value, in words.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Returns
+    -------
+    list of (str, str)
+    """
+    data = f"{config.dataset}, {config.n_samples:,} samples of {config.n_features:,} values"
+    rows = [
+        ("Model", model_title(config.model)),
+        ("Data set", data),
+        ("Trained on", "the train part alone" if config.split else "all samples"),
+        ("Labels", _labels_words(config)),
+        ("Clusters K", str(config.clusters)),
+        ("Preset", config.preset),
+        ("Seed", str(config.seed)),
+        ("Likelihood", config.likelihood.capitalize()),
+    ]
+    rows += [
+        (WORDS.get(name, name.replace("_", " ").capitalize()), value_words(value))
+        for name, value in config.parameters.items()
+        if name not in _ELSEWHERE
+    ]
+    rows += [
+        ("Maps", value_words(config.lenses)),
+        ("Precision", value_words(config.precision)),
+        ("Threads", value_words(config.threads)),
+    ]
+    rows += [(f"Version of {name}", version) for name, version in config.versions.items()]
+    return rows
+
+
+def _labels_words(config: RunConfig) -> str:
+    from vade_core.models import MODELS  # brings torch along
+
+    if not config.labelled:
+        return "none"
+    supervised = config.model in MODELS and MODELS[config.model].supervised
+    return "learnt from" if supervised else "for the scores alone"
+
+
+def value_words(value: Any) -> str:
+    """A setting's value for people.
+
+    Examples
+    --------
+    >>> value_words([500, 500, 2000]), value_words(None), value_words(0.0001)
+    ('500, 500, 2000', '–', '0.0001')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(value_words(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
+
+
+def settings_query(config: RunConfig) -> dict[str, str]:
+    """The query string with which the Train page shows a run's settings.
+
+    Parameters
+    ----------
+    config : RunConfig
+
+    Returns
+    -------
+    dict of str to str
+    """
+    query = {
+        "model": config.model,
+        "dataset": config.dataset,
+        "k": str(config.clusters),
+        "preset": config.preset,
+        "seed": str(config.seed),
+        "maps": ",".join(str(lens) for lens in config.lenses),
+    }
+    if config.subset is not None:
+        query["subset"] = str(config.subset)
+    if config.split:
+        query["split"] = "true"
+    for name in CARRIED:
+        value = config.parameters.get(name)
+        if isinstance(value, list):
+            query[name] = ",".join(str(item) for item in value)
+        elif value is not None:
+            query[name] = str(value)
+    return query

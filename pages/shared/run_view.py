@@ -1,0 +1,162 @@
+"""The views of an opened run: its map and scores, its losses, reconstructions and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pages.shared.curves import draw_losses, draw_scores
+from pages.shared.digits import sample_rows
+from pages.shared.run_map import draw_run_map
+from pages.shared.run_settings import settings_rows
+from pages.shared.session import (
+    cached_baseline,
+    cached_frame,
+    cached_metrics,
+    cached_stage,
+    duration,
+    fail,
+    percent,
+)
+from vade_core.runs import Run, RunError
+
+
+def draw_summary(run: Run, status: dict[str, Any]) -> None:
+    """The figures that a run is known by, each with its distance from k-means.
+
+    Parameters
+    ----------
+    run : Run
+    status : dict
+        Of ``run.status()``.
+    """
+    lines = cached_metrics(run)
+    last = next((line for line in reversed(lines) if line.get("acc") is not None), {})
+    kmeans = (cached_baseline(run) or {}).get("kmeans") or {}
+    places = st.columns(6)
+    for place, (name, title) in zip(
+        places, (("acc", "ACC"), ("nmi", "NMI"), ("rand_index", "Rand index")), strict=False
+    ):
+        value, other = last.get(name), kmeans.get(name)
+        delta = None if value is None or other is None else 100 * (value - other)
+        place.metric(
+            title, percent(value), None if delta is None else f"{delta:+.1f}",
+            delta_description="against k-means" if delta is not None else None,
+        )
+    test = last.get("test_acc")
+    places[3].metric("ACC, test part", percent(test))
+    own = sum(line["phase"] not in ("pretrain", "start") for line in lines)
+    before = sum(line["phase"] == "pretrain" for line in lines)
+    places[4].metric(
+        "Epochs", own, f"after {before} of pretraining" if before else None, delta_arrow="off",
+        delta_color="off",
+    )
+    elapsed = lines[-1].get("elapsed") if lines else status.get("elapsed")
+    places[5].metric("Time", duration(elapsed))
+
+
+def draw_overview(run: Run, live: bool) -> None:
+    """The latent map beside the scores."""
+    left, right = st.columns([6, 5], gap="medium")
+    with left:
+        _section(lambda: draw_run_map(run, key=f"map-{run.id}", live=live))
+    with right:
+        _section(lambda: _scores(run, height=430, key=f"scores-{run.id}"))
+
+
+def draw_curves(run: Run, live: bool) -> None:
+    """The scores and the loss in its named terms."""
+    _section(lambda: _scores(run, height=430, key=f"scores-wide-{run.id}"))
+    st.subheader("Loss, in nats a sample")
+    _section(lambda: draw_losses(cached_metrics(run), key=f"losses-{run.id}"))
+
+
+def _scores(run: Run, height: int, key: str) -> None:
+    lines = cached_metrics(run)
+    tested = any(line.get("test_acc") is not None for line in lines)
+    part = "all"
+    if tested:
+        part = st.segmented_control(
+            "Scores of", ["all", "test"], default="all", required=True, key=f"{key}-part",
+            format_func={"all": "All samples", "test": "Test part"}.__getitem__,
+            label_visibility="collapsed",
+        ) or "all"
+    draw_scores(lines, cached_baseline(run), key=f"{key}-{part}", height=height, part=part)
+    from vade_core.models import MODELS  # brings torch along
+
+    entry = MODELS.get(run.config.model)
+    if entry is not None and not entry.own_clusters:
+        st.caption(
+            f"{entry.title} has no clusters of its own: these are those of a mixture that was "
+            "fitted to its latents after each epoch."
+        )
+    if lines and run.config.labelled is False:
+        st.caption("This data set has no labels: ACC, NMI and the Rand index need them.")
+    elif (classes := run.config.class_names) and len(classes) != run.config.clusters:
+        st.caption(
+            f"K is {run.config.clusters}, the classes are {len(classes)}: each cluster is matched "
+            "with at most one class, and points of unmatched clusters count as wrong."
+        )
+
+
+def draw_reconstructions(run: Run, live: bool) -> None:
+    """Some samples beside what the model makes of them."""
+    _section(lambda: _reconstructions(run))
+
+
+def _reconstructions(run: Run) -> None:
+    numbers = run.frame_numbers()
+    if not numbers:
+        st.info("Reconstructions come with the first epoch.", icon=":material/hourglass_top:")
+        return
+    titles = {line.get("report"): _epoch_words(line) for line in cached_metrics(run)}
+    chosen = numbers[-1]
+    if len(numbers) > 1:
+        chosen = st.select_slider(
+            "After", numbers, value=numbers[-1], key=f"reconstructions-{run.id}",
+            format_func=lambda number: titles.get(number, f"report {number}"),
+        )
+    stage, frame = cached_stage(run), cached_frame(run, chosen)
+    for first in range(0, min(len(stage.samples), len(frame.reconstructions)), 10):
+        part = slice(first, first + 10)
+        rows = [("Originals", stage.samples[part]), ("Rebuilt", frame.reconstructions[part])]
+        sample_rows(rows, run.config.image_shape)
+
+
+def _epoch_words(line: dict[str, Any]) -> str:
+    names = {"pretrain": "pretraining", "start": "the start"}
+    name = names.get(line["phase"], "")
+    if line["phase"] == "start":
+        return name
+    return f"{name} epoch {line['epoch']}".strip()
+
+
+def draw_settings(run: Run, live: bool) -> None:
+    """Every setting as a table, and where the folder is."""
+    rows = settings_rows(run.config)
+    half = -(-len(rows) // 2)
+    places = st.columns(2, gap="large")
+    for place, part in zip(places, (rows[:half], rows[half:]), strict=True):
+        frame = pd.DataFrame(part, columns=["Setting", "Value"]).set_index("Setting")
+        place.table(frame, border="horizontal")
+    st.caption(f"The run's name is {run.id}.")
+
+
+# As a link names them: what people call them, what draws them.
+VIEWS: dict[str, tuple[str, Callable[[Run, bool], None]]] = {
+    "overview": ("Overview", draw_overview),
+    "curves": ("Curves", draw_curves),
+    "reconstructions": ("Reconstructions", draw_reconstructions),
+    "settings": ("Settings", draw_settings),
+}
+
+
+def _section(draw: Callable[[], None]) -> None:
+    """Draw one part of a page; a file that cannot be read costs that part alone."""
+    try:
+        draw()
+    except (RunError, OSError) as error:
+        fail(str(error))

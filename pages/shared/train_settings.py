@@ -1,0 +1,367 @@
+"""What to train: the settings of the Train page, and the link that carries them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.session import (
+    fail,
+    job_manager,
+    model_title,
+    read_summaries,
+)
+from vade_core.configure import configure
+from vade_core.data import DATASETS
+from vade_core.models import MODELS
+from vade_core.presets import DEFAULT_PRESET, PRESETS
+from vade_core.projection import LENSES
+from vade_core.runs import RUNNING_STATES
+
+MAIN_K = ("7", "10", "14")
+FREE_K = "Other"
+DEFAULT_LENSES = ["tsne", "pca"]
+# A second click within so many seconds of a start is the same wish.
+SAME_WISH = 1.5
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A constructor parameter that a person may set; empty means what model and preset say."""
+
+    label: str
+    low: float = 1
+    high: float = 100_000
+    whole: bool = True
+
+
+SETTINGS: dict[str, Setting] = {
+    "pretrain_epochs": Setting("Pretraining epochs", 0, 1000),
+    "clamped_epochs": Setting("Epochs with clusters held", 0, 1000),
+    "latent_dim": Setting("Latent size", 1, 1000),
+    "batch_size": Setting("Batch size", 1, 100_000),
+    "learning_rate": Setting("Learning rate", 1e-6, 1.0, whole=False),
+    "strength": Setting("Lambda", 0.0, 1000.0, whole=False),
+    "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
+    "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
+}
+EPOCHS = Setting("Epochs", 1, 100_000)
+
+
+def key_of(name: str) -> str:
+    """A widget's key in the session."""
+    return f"train-{name}"
+
+
+def defaults() -> dict[str, Any]:
+    """Every setting as it stands before anybody touches it."""
+    return {
+        "model": "vade",
+        "dataset": "mnist",
+        "k": "10",
+        "k_free": 10,
+        "preset": DEFAULT_PRESET,
+        "seed": 0,
+        "epochs": None,
+        "subset": None,
+        "split": False,
+        "hidden": "",
+        "maps": DEFAULT_LENSES,
+        **dict.fromkeys(SETTINGS),
+    }
+
+
+def parse_setting(name: str, text: str) -> dict[str, Any]:
+    """What a link's ``name=text`` sets, as values of widgets.
+
+    Raises
+    ------
+    ValueError
+        With a sentence for the page.
+    """
+    registries: dict[str, Any] = {"model": MODELS, "dataset": DATASETS, "preset": PRESETS}
+    if name in registries:
+        if text not in registries[name]:
+            raise ValueError(f"There is no {name} {text!r}: choose one of the list.")
+        return {name: text}
+    if name == "k":
+        k = _number(name, text, Setting("K", 1, 1000))
+        return {"k": str(k)} if str(k) in MAIN_K else {"k": FREE_K, "k_free": k}
+    if name == "hidden":
+        parse_widths(text)
+        return {name: text}
+    if name == "split":
+        if text.lower() not in ("true", "false", "1", "0"):
+            raise ValueError(f"split is {text!r}: write true or false.")
+        return {name: text.lower() in ("true", "1")}
+    if name == "maps":
+        lenses = [lens for lens in text.split(",") if lens]
+        if unknown := [lens for lens in lenses if lens not in LENSES]:
+            raise ValueError(f"There is no map {unknown[0]!r}: choose from {', '.join(LENSES)}.")
+        return {name: lenses}
+    if name == "seed":
+        return {name: _number(name, text, Setting("Seed", 0, 2**32 - 1))}
+    if name == "subset":
+        return {name: _number(name, text, Setting("Subset", 20, 10_000_000))}
+    if name == "epochs":
+        return {name: _number(name, text, EPOCHS)}
+    if name in SETTINGS:
+        return {name: _number(name, text, SETTINGS[name])}
+    raise ValueError(f"The link's {name!r} is no setting: it is left out.")
+
+
+def _number(name: str, text: str, setting: Setting) -> float:
+    try:
+        value = int(text) if setting.whole else float(text)
+    except ValueError:
+        value = float("nan")
+    if not setting.low <= value <= setting.high:
+        kind = "a whole number" if setting.whole else "a number"
+        raise ValueError(
+            f"{name} is {text[:40]!r}: give {kind} from {setting.low:g} to {setting.high:g}."
+        )
+    return value
+
+
+def parse_widths(text: str) -> list[int] | None:
+    """Hidden widths such as ``500,500,2000``; None where nothing is written.
+
+    Raises
+    ------
+    ValueError
+        With a sentence for the page.
+    """
+    if not text.strip():
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and 1 <= int(part) <= 20_000 for part in parts):
+        raise ValueError(
+            f"Hidden widths are {text[:40]!r}: write whole numbers with commas, such as "
+            "500,500,2000."
+        )
+    return [int(part) for part in parts]
+
+
+def take_over_link() -> list[str]:
+    """Bring what the address carries into the page; a sentence for each thing that is wrong."""
+    asked, known = dict(st.query_params), st.session_state.get("train-link")
+    if asked == known:
+        return []
+    # A person came by a link or from another page: what trains comes before what was shown.
+    run_id = asked.pop("run", None) or None
+    if run_id or asked or any(jobs()) or not is_there(st.session_state.get("train-run")):
+        st.session_state["train-run"] = run_id
+    if asked or known is None:
+        for name, value in defaults().items():
+            st.session_state[key_of(name)] = value
+    problems = []
+    for name, text in asked.items():
+        try:
+            for target, value in parse_setting(name, text).items():
+                st.session_state[key_of(target)] = value
+        except ValueError as error:
+            problems.append(str(error))
+    return problems
+
+
+def is_there(run_id: str | None) -> bool:
+    """Whether a run that was shown is still there."""
+    return any(summary["id"] == run_id for summary in read_summaries())
+
+
+def write_link(run_id: str | None) -> None:
+    """Let the address carry the settings that differ from the defaults, and the run."""
+    link: dict[str, str] = {}
+    standard = defaults()
+    for name, usual in standard.items():
+        value = st.session_state.get(key_of(name), usual)
+        if name == "k_free" or value == usual or value is None:
+            continue
+        if name == "k" and value == FREE_K:
+            value = st.session_state.get(key_of("k_free"), 10)
+        link[name] = ",".join(value) if isinstance(value, list) else str(value).lower()
+    if run_id:
+        link["run"] = run_id
+    if dict(st.query_params) != link:
+        st.query_params.from_dict(link)
+    st.session_state["train-link"] = link
+
+
+def usual_parameters(model: str, preset: str, dataset: str) -> dict[str, Any]:
+    """What a model takes where a person says nothing: the constructor's defaults, the preset's."""
+    accepted = inspect.signature(MODELS[model].estimator).parameters
+    n = st.session_state.get(key_of("subset")) or DATASETS[dataset].n_samples
+    usual = {name: parameter.default for name, parameter in accepted.items()}
+    return usual | PRESETS[preset].of(model, int(n))
+
+
+def draw_settings() -> tuple[Any, dict[str, Any] | None]:
+    """The widgets: a place for the Start button, and what they ask `configure` for.
+
+    The wish is None, and a sentence stands on the page, where something is written wrongly.
+    """
+    keep: dict[str, Any] = {"persist_state": "session"}
+    model = st.segmented_control(
+        "Model", list(MODELS), format_func=model_title, key=key_of("model"), required=True, **keep
+    )
+    entry = MODELS[model]
+    st.caption(entry.summary)
+    dataset = st.selectbox(
+        "Data set",
+        list(DATASETS),
+        format_func=lambda name: f"{name}, {DATASETS[name].n_samples:,} samples",
+        key=key_of("dataset"),
+        help="  \n".join(f"**{entry.name}**: {entry.summary}." for entry in DATASETS.values()),
+        **keep,
+    )
+    known = DATASETS[dataset]
+    k = known.n_classes
+    if entry.supervised:
+        st.caption(f"It learns from labels: one cluster for each of the {k} classes.")
+    else:
+        k = _draw_k(keep, known.n_classes)
+    preset = st.selectbox(
+        "Preset",
+        list(PRESETS),
+        format_func=lambda name: PRESETS[name].title,
+        key=key_of("preset"),
+        **keep,
+    )
+    st.caption(PRESETS[preset].summary)
+    if (st.session_state.get(key_of("subset")) or 0) > known.n_samples:
+        st.session_state[key_of("subset")] = None  # it was meant for a larger data set
+    usual = usual_parameters(model, preset, dataset)
+    left, right = st.columns(2)
+    epochs = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
+    seed = right.number_input(
+        "Seed", min_value=0, max_value=2**32 - 1, step=1, key=key_of("seed"), **keep
+    )
+    place = st.container()
+    overrides: dict[str, Any] = {"epochs": epochs}
+    with st.expander("More settings"):
+        st.caption("An empty field keeps the number shown in grey.")
+        subset = st.number_input(
+            "Train on so many samples",
+            min_value=20,
+            max_value=known.n_samples,
+            value=None,
+            step=1000,
+            placeholder=f"{known.n_samples:,}",
+            key=key_of("subset"),
+            **keep,
+        )
+        split = st.toggle(
+            "Keep the test part out of training",
+            key=key_of("split"),
+            help="Off: clusters are found and measured on all samples, as the paper does.",
+            **keep,
+        )
+        for name, setting in SETTINGS.items():
+            if name in usual:
+                overrides[name] = _draw_number(st, name, setting, usual[name])
+        widths = st.text_input(
+            "Hidden widths",
+            placeholder=",".join(str(width) for width in usual["hidden"]),
+            key=key_of("hidden"),
+            **keep,
+        )
+        lenses = st.multiselect(
+            "Maps",
+            list(LENSES),
+            format_func=lambda name: LENSES[name].title,
+            key=key_of("maps"),
+            **keep,
+        )
+    try:
+        overrides["hidden"] = parse_widths(widths or "")
+    except ValueError as error:
+        fail(str(error))
+        return place, None
+    return place, {
+        "model": model,
+        "dataset": dataset,
+        "clusters": k,
+        "seed": int(seed or 0),
+        "preset": preset,
+        "subset": None if subset is None else int(subset),
+        "split": bool(split),
+        "lenses": list(lenses),
+        "overrides": {name: value for name, value in overrides.items() if value is not None},
+    }
+
+
+def _draw_k(keep: dict[str, Any], classes: int | None) -> int:
+    chosen = st.segmented_control(
+        "Clusters, K", [*MAIN_K, FREE_K], key=key_of("k"), required=True, **keep
+    )
+    if chosen in MAIN_K:
+        k = int(chosen)
+    else:
+        free = st.number_input(
+            "K", min_value=1, max_value=1000, step=1, key=key_of("k_free"), **keep
+        )
+        k = int(free or 10)
+    if classes is not None and k != classes:
+        st.caption(words_about_k(k, classes))
+    return k
+
+
+def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float | None:
+    """A number that may stay empty; the usual one stands in grey."""
+    kind = int if setting.whole else float
+    return place.number_input(
+        setting.label,
+        min_value=kind(setting.low),
+        max_value=kind(setting.high),
+        value=None,
+        step=1 if setting.whole else None,
+        format=None if setting.whole else "%g",
+        placeholder=f"{usual:g}",
+        key=key_of(name),
+        persist_state="session",
+    )
+
+
+def words_about_k(k: int, classes: int) -> str:
+    """How ACC is defined where K is not the number of classes."""
+    return (
+        f"K = {k} for {classes} classes: ACC pairs each cluster with one class at most, as well "
+        "as possible. Points of unmatched clusters count as wrong."
+    )
+
+
+def start(asked: dict[str, Any]) -> None:
+    """Queue what is asked for, once, however often the button was hit in one go."""
+    wish = json.dumps(asked, sort_keys=True)
+    last, when = st.session_state.get("train-wish", ("", 0.0))
+    if wish == last and time.monotonic() - when < SAME_WISH:
+        return
+    try:
+        job_manager().submit(configure(**asked))
+    except (ValueError, OSError) as error:
+        fail(str(error))
+        return
+    # Counted from the end, since preparing takes its time: no st. call may come in between.
+    st.session_state["train-wish"] = (wish, time.monotonic())
+    st.session_state["train-run"] = None  # show what trains, or is the next to
+
+
+def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Summaries of what trains and of what waits, the next one first."""
+    own = [summary for summary in read_summaries() if not summary["recorded"]]
+    active = [summary for summary in own if summary["state"] in RUNNING_STATES]
+    queued = [summary for summary in own if summary["state"] == "queued"]
+    return active, sorted(queued, key=lambda summary: (summary["created"], summary["id"]))
+
+
+def shown_id(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str | None:
+    """Which run to show: the one asked for, else the one that trains, else the next."""
+    chosen = st.session_state.get("train-run")
+    if chosen:
+        return str(chosen)
+    return next((str(summary["id"]) for summary in [*active, *queued]), None)

@@ -1,0 +1,65 @@
+"""Start: what this is, one button to train, and the latest runs, each one click away."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared.run_cards import draw_cards
+from pages.shared.session import read_summaries
+from vade_core.runs import BROKEN
+
+SHOWN = 8
+
+STYLE = """
+<style>
+.vx-hero h1 { padding: 0; margin: 0 0 .9rem 0; font-size: 2.7rem; line-height: 1.12; }
+.vx-hero p { font-size: 1.28rem; line-height: 1.5; margin: 0; max-width: 58rem; }
+.vx-hero { margin-bottom: .5rem; }
+.st-key-start-train button { padding: .85rem 1.7rem; }
+.st-key-start-train button p { font-size: 1.3rem; font-weight: 600; }
+.st-key-start-load button { padding: .85rem 1.3rem; }
+.st-key-start-load button p { font-size: 1.15rem; }
+</style>
+"""
+
+HERO = """
+<div class="vx-hero">
+<h1>Watch a network sort digits nobody named</h1>
+<p>VaDE learns to draw handwritten digits and, in the same breath, to tell them apart.</p>
+<p>It is never told which digit is which: ten clusters form in its latent space, epoch by epoch.</p>
+<p>Train it here, watch the map move, and open any run again to explore what it found.</p>
+</div>
+"""
+
+st.html(STYLE)
+st.html(HERO)
+with st.container(horizontal=True, vertical_alignment="center"):
+    if st.button("Train VaDE on MNIST", type="primary", icon=":material/play_arrow:",
+                 key="start-train"):
+        st.switch_page("pages/train.py", query_params={"model": "vade", "dataset": "mnist"})
+    if st.button("All runs", icon=":material/folder_open:", key="start-load"):
+        st.switch_page("pages/load.py")
+
+summaries = read_summaries()
+readable = [summary for summary in summaries if summary["state"] != BROKEN]
+own = [summary for summary in readable if not summary["recorded"]]
+recorded = [summary for summary in readable if summary["recorded"]]
+
+if own:
+    st.subheader("Your latest runs")
+    draw_cards(own[:SHOWN])
+if recorded:
+    st.subheader("Recorded runs")
+    draw_cards(recorded[:SHOWN])
+if not readable:
+    with st.container(border=True):
+        st.markdown("#### No runs yet")
+        st.markdown(
+            "Your first one will appear here while it trains. VaDE on all 70,000 digits takes "
+            "minutes on two processor cores; the small digits take seconds."
+        )
+hidden = max(0, len(own) - SHOWN) + max(0, len(recorded) - SHOWN)
+broken = len(summaries) - len(readable)
+if hidden or broken:
+    words = [f"{hidden} more" if hidden else "", f"{broken} unreadable" if broken else ""]
+    st.caption(f"Under All runs: {' and '.join(part for part in words if part)}.")

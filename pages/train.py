@@ -1,0 +1,58 @@
+"""Train: choose what to train, start it, and watch it learn.
+
+The page only reads the run folder. It may be reloaded, left, or opened twice: the training goes
+on in a process of its own. A link carries the settings (``/train?model=vade&k=7``) and the run
+that is shown (``&run=ID``); whatever a model's constructor accepts goes by its own name.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared.train_settings import (
+    draw_settings,
+    jobs,
+    shown_id,
+    start,
+    take_over_link,
+    write_link,
+)
+from pages.shared.training_view import draw_live
+
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; }
+.st-key-train-panels { display: grid; align-items: start; gap: 1.5rem 2.5rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 540px), 1fr)); }
+.st-key-train-panels > :nth-child(2) { grid-row: span 2; }
+.st-key-train-start button { padding: .7rem 1rem; }
+.st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }
+[data-testid="stStatusWidget"] { display: none; }
+.st-key-train-words p { font-size: 1.15rem; }
+</style>
+"""
+
+
+st.html(STYLE)
+problems = take_over_link()
+with st.sidebar:
+    place, asked = draw_settings()
+    started = place.button(
+        "Start",
+        type="primary",
+        icon=":material/play_arrow:",
+        width="stretch",
+        key="train-start",
+        disabled=asked is None,
+    )
+    if started and asked is not None:
+        start(asked)
+    working = jobs()
+    if any(working):
+        place.caption("Something trains already: a new run waits for its turn.")
+for problem in problems:
+    st.warning(problem, icon=":material/link_off:")
+st.session_state["train-run"] = shown_id(*working)
+write_link(st.session_state["train-run"])
+# At rest it still looks now and then: somebody else may start a run.
+st.fragment(draw_live, run_every=1 if any(working) else 5)(any(working))

@@ -1,0 +1,533 @@
+"""Start and Load as a person uses them, on real tiny runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import session
+from pages.shared.run_cards import draw_points, plain_label
+from pages.shared.run_settings import settings_query, settings_rows
+from vade_core.archive import pack
+from vade_core.cli import main
+from vade_core.locks import FileLock
+from vade_core.runs import LOCK, Run
+
+ROOT = Path(__file__).parents[1]
+VADE, VAE = "vade-small", "vae-small"
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two tiny runs, trained once."""
+    root = tmp_path_factory.mktemp("made")
+    arguments = "train --dataset digits --subset 300 --hidden 16,16 --epochs 2 --maps pca"
+    words = arguments.split()
+    assert main([*words, "--pretrain-epochs", "1", "--out", str(root / VADE)]) == 0
+    assert main([*words, "--model", "vae", "--seed", "3", "--out", str(root / VAE)]) == 0
+    return root
+
+
+@pytest.fixture
+def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Copies of the tiny runs, where the app looks; nothing recorded beside them."""
+    root = tmp_path / "runs"
+    shutil.copytree(made, root)
+    yield from _app_on(root, tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def no_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A runs' folder that is not there yet."""
+    yield from _app_on(tmp_path / "none", tmp_path, monkeypatch)
+
+
+def _app_on(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("VADE_RUNS", str(root))
+    monkeypatch.setattr(session, "recorded_root", lambda: tmp_path / "recorded")
+    yield root
+    session.job_manager().close()
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+
+def opened(page: str = "start", **query: str) -> AppTest:
+    """The app on one of its pages."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
+    if page != "start":
+        app.run()
+        app.switch_page(f"pages/{page}.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
+
+
+def words_of(app: AppTest) -> str:
+    """Everything that is written on the page, as one text."""
+    kinds: list[Any] = [
+        app.title, app.header, app.subheader, app.markdown, app.caption, app.error, app.info,
+        app.success, app.warning,
+    ]
+    found = [element.value for kind in kinds for element in kind]
+    found += [element.proto.body for element in app.get("html")]
+    found += [element.proto.label for element in app.get("page_link")]
+    return "\n".join(found).replace("\\", "")
+
+
+def links_of(app: AppTest) -> set[str]:
+    """The runs that the page's cards lead to."""
+    queries = [element.proto.query_string for element in app.get("page_link")]
+    return {query.removeprefix("run=") for query in queries if query.startswith("run=")}
+
+
+def link_of(app: AppTest) -> dict[str, str]:
+    """What the page's address carries."""
+    found = app.query_params
+    return {name: v if isinstance(v := found[name], str) else v[0] for name in found}
+
+
+def errors_of(app: AppTest) -> list[str]:
+    return [error.value for error in app.error]
+
+
+def press(app: AppTest, key: str) -> None:
+    app.button(key=key).click().run()
+    assert not app.exception
+
+
+# --- Start --------------------------------------------------------------------------------------
+
+
+def test_start_without_runs_says_so(no_runs: Path) -> None:
+    app = opened()
+    assert "No runs yet" in words_of(app)
+    assert not app.error
+
+
+def test_start_has_a_card_for_every_run(runs: Path) -> None:
+    app = opened()
+    assert links_of(app) == {VADE, VAE}
+    words = words_of(app)
+    assert "VaDE on digits" in words
+    assert "VAE on digits" in words
+    acc = Run(runs / VADE).summary()["acc"]
+    assert f"{100 * acc:.1f} %" in words
+    assert words.count("data:image/png;base64,") == 2
+
+
+def test_the_big_button_leads_to_train(runs: Path) -> None:
+    app = opened()
+    press(app, "start-train")
+    assert app.segmented_control(key="train-model").value == "vade"
+    assert app.selectbox(key="train-dataset").value == "mnist"
+
+
+def test_start_counts_what_it_does_not_show(runs: Path) -> None:
+    (runs / "broken-run").mkdir()
+    app = opened()
+    assert "Under All runs: 1 unreadable" in words_of(app)
+    assert "broken-run" not in links_of(app)
+
+
+def test_recorded_runs_stand_apart(runs: Path, tmp_path: Path) -> None:
+    shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
+    app = opened()
+    assert [heading.value for heading in app.subheader] == ["Your latest runs", "Recorded runs"]
+    assert links_of(app) == {VADE, VAE}
+
+
+# --- The list -----------------------------------------------------------------------------------
+
+
+def test_the_list_without_runs(no_runs: Path) -> None:
+    assert "No runs yet" in words_of(opened("load"))
+
+
+def test_filters_narrow_the_list_and_go_into_the_link(runs: Path) -> None:
+    app = opened("load")
+    assert links_of(app) == {VADE, VAE}
+    app.selectbox(key="load-model").select("vae").run()
+    assert links_of(app) == {VAE}
+    assert link_of(app)["model"] == "vae"
+    app.selectbox(key="load-model").select("all").run()
+    assert "model" not in link_of(app)
+    app.text_input(key="load-text").set_value("SMALL vade").run()
+    assert links_of(app) == {VADE}
+    assert link_of(app)["find"] == "SMALL vade"
+    app.text_input(key="load-text").set_value("nothing like it").run()
+    assert "No run fits these filters" in words_of(app)
+
+
+def test_a_link_carries_the_filters(runs: Path) -> None:
+    app = opened("load", model="vae", state="finished", find="vae")
+    assert links_of(app) == {VAE}
+    assert app.selectbox(key="load-model").value == "vae"
+    assert link_of(app)["state"] == "finished"
+
+
+def test_a_link_that_asks_for_nonsense_shows_everything(runs: Path) -> None:
+    app = opened("load", model="perceptron", state="dancing", order="random")
+    assert links_of(app) == {VADE, VAE}
+    assert "model" not in link_of(app)
+
+
+def test_the_best_comes_first_when_asked(runs: Path) -> None:
+    lines = (runs / VAE / "metrics.jsonl").read_text().splitlines()
+    best = json.loads(lines[-1]) | {"acc": 0.999}
+    (runs / VAE / "metrics.jsonl").write_text("\n".join([*lines[:-1], json.dumps(best)]) + "\n")
+    for order in ("best", "name"):
+        app = opened("load", order=order)
+        queries = [link.proto.query_string for link in app.get("page_link")]
+        first = next(query for query in queries if query.startswith("run="))
+        assert first == f"run={VAE if order == 'best' else VADE}"
+
+
+def test_many_runs_come_in_parts(runs: Path) -> None:
+    for number in range(12):
+        shutil.copytree(runs / VADE, runs / f"copy-{number}")
+    app = opened("load")
+    assert len(links_of(app)) == 12
+    button = next(button for button in app.button if button.label == "Show all 14")
+    button.click().run()
+    assert len(links_of(app)) == 14
+
+
+def test_a_broken_run_is_listed_with_its_sentence(runs: Path) -> None:
+    (runs / VAE / "config.json").write_text("{")
+    app = opened("load")
+    assert links_of(app) == {VADE, VAE}
+    assert "config.json cannot be read as JSON" in words_of(app)
+    app.selectbox(key="load-state").select("broken").run()
+    assert links_of(app) == {VAE}
+
+
+@pytest.mark.parametrize("name", ["config.json", "status.json", "metrics.jsonl", "note.json"])
+@pytest.mark.parametrize("content", ["", "[1]", "nonsense\n", '{"format": 1}\n', "\x00\n"])
+def test_spoilt_files_never_take_a_page_down(runs: Path, name: str, content: str) -> None:
+    (runs / VAE / name).write_text(content)
+    assert VADE in links_of(opened("load"))
+    opened("load", run=VAE)
+
+
+def test_foreign_things_in_the_folder_are_left_alone(runs: Path) -> None:
+    (runs / "notes.txt").write_text("mine")
+    (runs / "A Folder").mkdir()
+    (runs / ".hidden").mkdir()
+    assert links_of(opened("load")) == {VADE, VAE}
+
+
+# --- An opened run ------------------------------------------------------------------------------
+
+
+def test_an_opened_run_shows_its_figures(runs: Path) -> None:
+    app = opened("load", run=VADE)
+    assert app.title[0].value == "VaDE on digits"
+    shown = {metric.label: metric.value for metric in app.metric}
+    last = Run(runs / VADE).metrics()[-1]
+    assert shown["ACC"] == f"{100 * last['acc']:.1f} %"
+    assert shown["Rand index"] == f"{100 * last['rand_index']:.1f} %"
+    assert shown["Epochs"] == "2"
+    kmeans = json.loads((runs / VADE / "baseline.json").read_text())["kmeans"]
+    assert app.metric[0].delta == f"{100 * (last['acc'] - kmeans['acc']):+.1f}"
+    assert not app.error
+
+
+@pytest.mark.parametrize("view", ["overview", "curves", "reconstructions", "settings"])
+@pytest.mark.parametrize("run_id", [VADE, VAE])
+def test_every_view_opens_by_link(runs: Path, view: str, run_id: str) -> None:
+    app = opened("load", run=run_id, view=view)
+    assert app.segmented_control(key="load-view").value == view
+    assert not app.error
+
+
+def test_a_model_without_clusters_of_its_own_is_named(runs: Path) -> None:
+    assert "no clusters of its own" in words_of(opened("load", run=VAE))
+    assert "no clusters of its own" not in words_of(opened("load", run=VADE))
+
+
+def test_another_k_than_classes_says_how_acc_is_counted(runs: Path) -> None:
+    assert "count as wrong" not in words_of(opened("load", run=VADE))
+    config = json.loads((runs / VADE / "config.json").read_text()) | {"clusters": 7}
+    (runs / VADE / "config.json").write_text(json.dumps(config))
+    assert "points of unmatched clusters count as wrong" in words_of(opened("load", run=VADE))
+
+
+def test_settings_are_a_table(runs: Path) -> None:
+    app = opened("load", run=VADE, view="settings")
+    table = {str(i): str(v) for t in app.table for i, v in t.value["Value"].items()}
+    assert table["Hidden layers"] == "16, 16"
+    assert table["Model"] == "VaDE"
+    assert table["Seed"] == "0"
+
+
+@pytest.mark.parametrize("run_id", ["no-such-run", "../etc", "A B", "x" * 500, "<b>", "a/b"])
+def test_a_wrong_link_gets_a_sentence(runs: Path, run_id: str) -> None:
+    app = opened("load", run=run_id)
+    assert len(app.error) == 1
+    assert not app.title
+    press(app, "all-runs")
+    assert links_of(app) == {VADE, VAE}
+    assert "run" not in link_of(app)
+
+
+def test_an_unknown_view_is_the_overview(runs: Path) -> None:
+    assert opened("load", run=VADE, view="pivot").segmented_control(key="load-view").value == (
+        "overview"
+    )
+
+
+def test_a_run_deleted_while_open_gets_a_sentence(runs: Path) -> None:
+    app = opened("load", run=VADE)
+    shutil.rmtree(runs / VADE)
+    app.run()
+    assert not app.exception
+    assert "may have been deleted" in errors_of(app)[0]
+
+
+@pytest.mark.parametrize("name", ["stage.safetensors", "frames", "baseline.json"])
+@pytest.mark.parametrize("view", ["overview", "reconstructions"])
+def test_missing_parts_cost_no_more_than_themselves(runs: Path, name: str, view: str) -> None:
+    path = runs / VADE / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    app = opened("load", run=VADE, view=view)
+    assert {metric.label for metric in app.metric} >= {"ACC", "NMI", "Rand index"}
+
+
+def test_a_truncated_frame_gets_a_sentence(runs: Path) -> None:
+    path = max((runs / VADE / "frames").iterdir())
+    path.write_bytes(path.read_bytes()[:50])
+    app = opened("load", run=VADE, view="reconstructions")
+    assert path.name in errors_of(app)[0]
+
+
+def test_data_without_labels_have_no_scores(runs: Path) -> None:
+    lines = (runs / VADE / "metrics.jsonl").read_text().splitlines()
+    blank = dict.fromkeys(("acc", "nmi", "rand_index", "ari", "purity", "test_acc"))
+    unlabelled = [json.dumps(json.loads(line) | blank) for line in lines]
+    (runs / VADE / "metrics.jsonl").write_text("\n".join(unlabelled) + "\n")
+    config = json.loads((runs / VADE / "config.json").read_text()) | {"labelled": False}
+    (runs / VADE / "config.json").write_text(json.dumps(config))
+    (runs / VADE / "baseline.json").unlink()
+    app = opened("load", run=VADE)
+    assert app.metric[0].value == "–"
+    assert "no labels" in words_of(app)
+
+
+# --- What can be done with it -------------------------------------------------------------------
+
+
+def test_renaming_and_a_note(runs: Path) -> None:
+    app = opened("load", run=VADE)
+    app.text_input(key=f"title-{VADE}").set_value("Ada's *first*")
+    app.text_area(key=f"words-{VADE}").set_value("Two lines,\nno <b>markup</b>.")
+    next(button for button in app.button if button.label == "Keep").click().run()
+    assert Run(runs / VADE).note() == {
+        "title": "Ada's *first*", "note": "Two lines,\nno <b>markup</b>.",
+    }
+    assert app.title[0].value == "Ada's \\*first\\*"
+    assert "no <b>markup</b>" in words_of(app)
+    app.button(key="all-runs").click().run()
+    app.text_input(key="load-text").set_value("markup").run()
+    assert links_of(app) == {VADE}
+
+
+def test_deleting_asks_twice(runs: Path) -> None:
+    app = opened("load", run=VADE)
+    press(app, "delete")
+    assert (runs / VADE).exists()
+    assert app.button(key="delete-now").disabled
+    app.checkbox(key="delete-sure").check().run()
+    assert (runs / VADE).exists()
+    press(app, "delete-not")
+    assert "delete-now" not in [button.key for button in app.button]
+    press(app, "delete")
+    app.checkbox(key="delete-sure").check().run()
+    press(app, "delete-now")
+    assert not (runs / VADE).exists()
+    assert links_of(app) == {VAE}
+    assert f"{VADE} was deleted" in words_of(app)
+
+
+def test_a_broken_run_can_be_deleted(runs: Path) -> None:
+    (runs / VAE / "config.json").unlink()
+    app = opened("load", run=VAE)
+    assert "config.json is missing" in errors_of(app)[0]
+    press(app, "delete")
+    app.checkbox(key="delete-sure").check().run()
+    press(app, "delete-now")
+    assert not (runs / VAE).exists()
+
+
+def test_a_run_in_training_cannot_be_deleted(runs: Path) -> None:
+    status = json.loads((runs / VADE / "status.json").read_text()) | {"state": "running"}
+    (runs / VADE / "status.json").write_text(json.dumps(status))
+    lock = FileLock(runs / VADE / LOCK)
+    assert lock.acquire()
+    try:
+        app = opened("load", run=VADE)
+        assert app.button(key="delete").disabled
+        assert "Watch it on Train" in words_of(app)
+    finally:
+        lock.release()
+    # The worker is gone: that is seen although no file has changed.
+    app.run()
+    assert not app.exception
+    assert "Resume" in [button.label for button in app.button]
+
+
+def test_training_on_queues_the_run_with_more_epochs(runs: Path) -> None:
+    asked: list[tuple[str, int]] = []
+
+    class Manager:
+        def resume(self, run: Run, *, more_epochs: int = 0) -> None:
+            asked.append((run.id, more_epochs))
+
+    app = opened("load", run=VADE)
+    patch = pytest.MonkeyPatch()
+    patch.setattr("pages.shared.run_actions.job_manager", Manager)
+    try:
+        app.number_input(key=f"more-{VADE}").set_value(7).run()
+        app.button(key="train-on").click().run()
+    finally:
+        patch.undo()
+    assert asked == [(VADE, 7)]
+    assert link_of(app)["run"] == VADE
+
+
+def test_data_that_is_not_here_cannot_be_trained_on(runs: Path) -> None:
+    config = json.loads((runs / VADE / "config.json").read_text()) | {"dataset": "mine"}
+    (runs / VADE / "config.json").write_text(json.dumps(config))
+    app = opened("load", run=VADE)
+    assert "is not on this computer" in words_of(app)
+    assert "train-on" not in [button.key for button in app.button]
+
+
+def test_settings_go_to_train_in_the_link(runs: Path) -> None:
+    app = opened("load", run=VAE)
+    app.button(key="copy-settings").click().run()
+    config = Run(runs / VAE).config
+    sent = settings_query(config)
+    assert sent["model"] == "vae"
+    assert sent["seed"] == "3"
+    assert sent["hidden"] == "16,16"
+    assert sent["subset"] == "300"
+    assert app.segmented_control(key="train-model").value == "vae"
+    assert app.number_input(key="train-epochs").value == 2
+    assert app.text_input(key="train-hidden").value == "16,16"
+    assert not app.error
+    assert not app.warning
+    assert link_of(app)["model"] == "vae"
+    assert link_of(app)["seed"] == "3"
+
+
+def test_a_recorded_run_is_never_changed_but_can_be_copied(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "recorded").mkdir()
+    shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
+    app = opened("load", run=VAE)
+    keys = [button.key for button in app.button]
+    assert not {"delete", "train-on", "resume"} & set(keys)
+    press(app, "copy")
+    mine = link_of(app)["run"]
+    assert (runs / mine).is_dir()
+    assert "delete" in [button.key for button in app.button]
+
+
+def test_bringing_a_run_in(runs: Path) -> None:
+    file = io.BytesIO()
+    pack(Run(runs / VADE), file)
+    shutil.rmtree(runs / VADE)
+    app = opened("load")
+    app.file_uploader(key="archive-0").upload("run.zip", file.getvalue(), "application/zip").run()
+    assert not app.exception
+    assert link_of(app)["run"] == VADE
+    assert app.title[0].value == "VaDE on digits"
+    assert Run(runs / VADE).state == "finished"
+
+
+def test_bringing_nonsense_in(runs: Path) -> None:
+    app = opened("load")
+    app.file_uploader(key="archive-0").upload("run.zip", b"no zip", "application/zip").run()
+    assert not app.exception
+    assert "no archive of a run" in errors_of(app)[0]
+    assert links_of(app) == {VADE, VAE}
+
+
+# --- In a real browser --------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+def test_the_first_link_of_a_new_server_opens_the_whole_app(
+    made: Path, app_server: Any, chromium: Any, tmp_path: Path
+) -> None:
+    shutil.copytree(made / VADE, app_server.runs / VADE)
+    page = chromium.new_page(viewport={"width": 1280, "height": 800})
+    try:
+        page.goto(f"{app_server.url}/load?run={VADE}&view=settings")
+        page.get_by_text("Hidden layers").wait_for(timeout=40_000)
+        # The navigation comes from app.py, and the link still says what it said.
+        assert page.get_by_role("link", name="Train").count() == 1
+        assert page.url.endswith(f"/load?run={VADE}&view=settings")
+        with page.expect_download(timeout=20_000) as download:
+            page.get_by_role("button", name="Download").click()
+        assert download.value.suggested_filename == f"{VADE}.zip"
+        page.get_by_role("button", name="All runs").click()
+        page.get_by_text("Bring a run in").click()
+        download.value.save_as(tmp_path / "run.zip")
+        page.set_input_files("input[type=file]", tmp_path / "run.zip")
+        page.wait_for_url(f"**/load?run={VADE}-2**", timeout=20_000)
+        # A card is one link, wherever it is clicked.
+        page.goto(app_server.url)
+        card = page.locator(f".st-key-run-card-{VADE}-2")
+        card.get_by_text("Finished").wait_for(timeout=20_000)
+        card.click(position={"x": 100, "y": 60})  # on the picture
+        page.wait_for_url(f"**/load?run={VADE}-2**", timeout=20_000)
+    finally:
+        page.close()
+
+
+# --- Small things -------------------------------------------------------------------------------
+
+
+def test_durations_and_shares() -> None:
+    given = [None, 0.2, 59.4, 60, 75, 599, 3599, 3600, 90_000]
+    expected = ["–", "0 s", "59 s", "1 min", "1 min 15 s", "9 min 59 s", "1 h 0 min", "1 h 0 min",
+                "25 h 0 min"]
+    assert [session.duration(value) for value in given] == expected
+    assert [session.percent(value) for value in (None, 0, 0.94464, 1)] == [
+        "–", "0.0 %", "94.5 %", "100.0 %",
+    ]
+
+
+def test_labels_are_never_formatted() -> None:
+    assert plain_label("[a](b) *c* :red[d]") == r"\[a\]\(b\) \*c\* \:red\[d\]"
+
+
+def test_points_of_a_map_are_drawn_in_their_colours() -> None:
+    import numpy as np
+
+    places = np.array([[0, 0], [1, 1], [np.nan, 0]], np.float32)
+    picture = draw_points(places, np.array([0, -1, 2]), size=40)
+    seen = {tuple(int(v) for v in pixel[:3]) for pixel in picture[picture[..., 3] > 0]}
+    assert seen == {(0x15, 0x78, 0xC4), (0x8B, 0x8F, 0x98)}
+    low, high = picture[20:, :20], picture[:20, 20:]  # up is up
+    assert low[..., 3].any()
+    assert high[..., 3].any()
+    assert not picture[:20, :20][..., 3].any()
+    assert not draw_points(places[:0], np.array([], int), size=40).any()
+
+
+def test_every_setting_has_a_row(runs: Path) -> None:
+    rows = dict(settings_rows(Run(runs / VADE).config))
+    assert rows["Epochs of pretraining"] == "1"
+    assert rows["Batch size"]
+    assert all(isinstance(value, str) for value in rows.values())

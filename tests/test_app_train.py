@@ -1,0 +1,395 @@
+"""The Train page without a browser: its settings, its link, its queue, its sentences."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.digits import png_of, rows_html
+from pages.shared.run_map import read_frames
+from pages.shared.session import job_manager
+from vade_core.configure import configure
+from vade_core.jobs import QUEUE_LOCK
+from vade_core.locks import FileLock
+from vade_core.recorder import create_run
+from vade_core.runs import METRICS, Run, list_runs
+from vade_core.worker import Worker
+
+ROOT = Path(__file__).parents[1]
+TINY = {"hidden": [16, 16], "epochs": 2, "pretrain_epochs": 1, "batch_size": 256}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of VaDE on 400 small digits."""
+    config = configure(dataset="digits", subset=400, lenses=["pca", "first-two"], overrides=TINY)
+    run = create_run(tmp_path_factory.mktemp("trained"), config)
+    assert Worker(run).work() == "finished"
+    return run.path
+
+
+@pytest.fixture
+def queue(runs_root: Path) -> Iterator[Path]:
+    """The runs' folder, its queue held: what is started waits, and nothing trains."""
+    st.cache_resource.clear()
+    lock = FileLock(runs_root / QUEUE_LOCK)
+    assert lock.acquire()
+    yield runs_root
+    job_manager().close()
+    lock.release()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def open_page(queue: Path) -> Callable[..., AppTest]:
+    def opened(**query: str) -> AppTest:
+        page = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+        page.switch_page("pages/train.py")
+        for name, value in query.items():
+            page.query_params[name] = value
+        page.run()
+        return sound(page)
+
+    return opened
+
+
+def sound(page: AppTest) -> AppTest:
+    assert not page.exception, [entry.value for entry in page.exception]
+    return page
+
+
+def press(page: AppTest, key: str) -> AppTest:
+    page.button(key=key).click()
+    return sound(page.run())
+
+
+def said(page: AppTest) -> str:
+    found = [*page.error, *page.warning, *page.info, *page.markdown, *page.caption, *page.header]
+    return "\n".join(str(entry.value) for entry in found)
+
+
+def configs(root: Path) -> list[Any]:
+    return [Run(summary["path"]).config for summary in list_runs([root])]
+
+
+def test_the_page_opens_with_no_runs(open_page: Callable[..., AppTest]) -> None:
+    page = open_page()
+    assert "press **Start**" in said(page)
+    assert not page.error
+
+
+def test_the_settings_reach_the_queued_run(open_page: Callable[..., AppTest], queue: Path) -> None:
+    page = open_page()
+    page.selectbox(key="train-dataset").select("digits")
+    page.button_group(key="train-k").set_value("7")
+    page.selectbox(key="train-preset").select("czerwonski")
+    page.number_input(key="train-seed").set_value(5)
+    page.number_input(key="train-epochs").set_value(4)
+    page.number_input(key="train-subset").set_value(300)
+    page.number_input(key="train-latent_dim").set_value(6)
+    page.number_input(key="train-batch_size").set_value(50)
+    page.text_input(key="train-hidden").set_value("20, 30")
+    page.toggle(key="train-split").set_value(True)
+    page.multiselect(key="train-maps").set_value(["pca"])
+    sound(page.run())
+    assert "unmatched clusters count as wrong" in said(page)
+    press(page, "train-start")
+    (config,) = configs(queue)
+    assert (config.model, config.dataset, config.clusters, config.seed) == ("vade", "digits", 7, 5)
+    assert (config.preset, config.subset, config.split) == ("czerwonski", 300, True)
+    assert config.lenses == ["pca"]
+    chosen = {name: config.parameters[name] for name in ("epochs", "latent_dim", "batch_size")}
+    assert chosen == {"epochs": 4, "latent_dim": 6, "batch_size": 50}
+    assert config.parameters["hidden"] == [20, 30]
+    assert config.parameters["pretraining"] == "vae"  # the preset's
+    assert "Waiting for its turn" in said(page)
+
+
+def test_untouched_settings_are_those_of_model_and_preset(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    press(open_page(dataset="digits"), "train-start")
+    (config,) = configs(queue)
+    usual = configure(dataset="digits")
+    assert config.parameters == usual.parameters
+    assert config.clusters == 10
+
+
+def test_a_link_fills_the_settings_in(open_page: Callable[..., AppTest], queue: Path) -> None:
+    page = open_page(
+        model="lambda-hot",
+        dataset="digits",
+        preset="paper",
+        seed="9",
+        epochs="3",
+        strength="2.5",
+        hidden="16,16",
+        maps="pca",
+    )
+    assert not page.warning
+    press(page, "train-start")
+    (config,) = configs(queue)
+    assert (config.model, config.preset, config.seed) == ("lambda-hot", "paper", 9)
+    assert config.parameters["strength"] == 2.5
+    assert config.parameters["epochs"] == 3
+
+
+def test_a_free_k_comes_and_goes_by_link(open_page: Callable[..., AppTest], queue: Path) -> None:
+    page = open_page(dataset="digits", k="9")
+    assert page.number_input(key="train-k_free").value == 9
+    assert page.query_params["k"] == "9"
+    press(page, "train-start")
+    assert configs(queue)[0].clusters == 9
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ({"model": "gan"}, "no model 'gan'"),
+        ({"dataset": "../../etc"}, "no dataset"),
+        ({"preset": "best"}, "no preset 'best'"),
+        ({"k": "many"}, "k is 'many'"),
+        ({"k": "0"}, "from 1 to"),
+        ({"seed": "-1"}, "seed is '-1'"),
+        ({"epochs": "1e3"}, "epochs is '1e3'"),
+        ({"learning_rate": "nan"}, "learning_rate is 'nan'"),
+        ({"hidden": "500;500"}, "Hidden widths are"),
+        ({"split": "perhaps"}, "write true or false"),
+        ({"maps": "pca,isomap"}, "no map 'isomap'"),
+        ({"colour": "blue"}, "'colour' is no setting"),
+        ({"run": "../../etc/passwd"}, "no run's id"),
+        ({"run": "vade-gone"}, "There is no run 'vade-gone'"),
+    ],
+)
+def test_a_bad_link_gets_a_sentence(
+    open_page: Callable[..., AppTest], query: dict[str, str], words: str
+) -> None:
+    assert words in said(open_page(**query))
+
+
+def test_a_subset_larger_than_the_data_is_dropped_and_never_a_traceback(
+    open_page: Callable[..., AppTest],
+) -> None:
+    page = open_page(dataset="digits", subset="60000")
+    assert page.number_input(key="train-subset").value is None
+
+
+def test_widths_that_are_none_disable_the_start(open_page: Callable[..., AppTest]) -> None:
+    page = open_page(dataset="digits")
+    page.text_input(key="train-hidden").set_value("wide")
+    sound(page.run())
+    assert "Hidden widths are 'wide'" in said(page)
+    assert page.button(key="train-start").disabled
+
+
+def test_settings_that_do_not_go_together_get_a_sentence_and_no_run(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    page = open_page(model="lambda-hot", dataset="digits", latent_dim="4")
+    press(page, "train-start")
+    assert "needs a latent dimension for each" in said(page)
+    assert not configs(queue)
+
+
+def test_two_starts_in_one_go_make_one_run_and_a_later_one_queues(
+    open_page: Callable[..., AppTest], queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = open_page(dataset="digits")
+    press(page, "train-start")
+    wish, when = page.session_state["train-wish"]
+    # The second click of a double click comes at once, however slow this machine is.
+    page.session_state["train-wish"] = (wish, time.monotonic())
+    press(page, "train-start")
+    assert len(configs(queue)) == 1
+    page.session_state["train-wish"] = (wish, when - 60)
+    press(page, "train-start")
+    assert len(configs(queue)) == 2
+
+
+def test_a_waiting_run_is_listed_and_can_be_taken_out(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    page = press(open_page(dataset="digits"), "train-start")
+    page.number_input(key="train-seed").set_value(1)
+    sound(page.run())
+    press(page, "train-start")
+    (second,) = [s["id"] for s in list_runs([queue]) if s["seed"] == 1]
+    assert "**Waiting:** VaDE on digits, K = 10, seed 1" in said(page)
+    press(page, f"train-out-{second}")
+    assert Run(queue / second).state == "stopped"
+    assert "**Waiting:**" not in said(page)
+    press(page, "train-stop")
+    assert {summary["state"] for summary in list_runs([queue])} == {"stopped"}
+
+
+def test_a_finished_run_is_shown_with_all_that_it_has(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    page = open_page(run=trained.name)
+    assert "Finished." in said(page)
+    shown = {metric.label: metric.value for metric in page.metric}
+    last = Run(trained).metrics()[-1]
+    assert shown["ACC"] == f"{100 * last['acc']:.1f} %"
+    assert shown["Epochs done"] == "3"
+    headings = [heading.value for heading in page.subheader]
+    assert headings == ["Scores", "Latent space", "Reconstructions", "Loss, in nats a sample"]
+    assert not page.error
+    assert not page.warning
+
+
+@pytest.mark.parametrize("file", ["config.json", "status.json", METRICS, "stage.safetensors"])
+def test_a_broken_file_gets_a_sentence_that_names_it(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path, file: str
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    (queue / trained.name / file).write_bytes(b"\x00{not this\n")
+    page = open_page(run=trained.name)
+    assert any(file in str(entry.value) for entry in page.error)
+
+
+def test_a_run_deleted_while_it_is_open_gets_a_sentence(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    page = open_page(run=trained.name)
+    shutil.rmtree(queue / trained.name)
+    sound(page.run())
+    assert "There is no run" in said(page)
+
+
+def test_a_run_is_still_shown_after_a_look_at_another_page(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    page = open_page(run=trained.name)
+    page.switch_page("pages/start.py")
+    page.query_params.clear()
+    sound(page.run())
+    page.switch_page("pages/train.py")
+    page.query_params.clear()
+    sound(page.run())
+    assert "Finished." in said(page)
+    assert page.query_params["run"] == trained.name
+
+
+def test_a_failed_run_says_why(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    from vade_core.recorder import write_json
+
+    shutil.copytree(trained, queue / trained.name)
+    status = {"state": "failed", "words": "Failed", "error": "The loss became nan in epoch 2."}
+    write_json(queue / trained.name / "status.json", status)
+    assert "The loss became nan in epoch 2." in said(open_page(run=trained.name))
+
+
+def test_a_model_without_clusters_and_data_without_labels_are_explained(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    from vade_core.recorder import write_json
+
+    shutil.copytree(trained, queue / trained.name)
+    run = Run(queue / trained.name)
+    told = {**run.config.to_json(), "model": "vae", "labelled": False, "class_names": None}
+    write_json(run.path / "config.json", told)
+    words = said(open_page(run=run.id))
+    assert "no clusters of its own" in words
+    assert "no labels" in words
+
+
+# --- The map's frames ---------------------------------------------------------------------------
+
+
+def test_map_frames_follow_the_run(trained: Path) -> None:
+    run = Run(trained)
+    found = read_frames(run, "pca")
+    assert found.skipped == []
+    frames = found.frames
+    assert frames is not None
+    numbers, lines = run.frame_numbers(), run.metrics()
+    assert frames.n_frames == len(numbers)
+    assert list(frames.epochs) == ["pretraining, epoch 1", "start", "epoch 1", "epoch 2"]
+    assert frames.accuracy[-1] == lines[-1]["acc"]
+    assert np.array_equal(frames.positions[-1], run.frame(numbers[-1]).maps["pca"])
+    assert frames.matched[-1].tolist() == lines[-1]["matched"]
+    # Before there are clusters no mean is drawn and no cluster has a class.
+    assert np.isnan(frames.means[0]).all()
+    assert (frames.matched[0] == -1).all()
+
+
+def test_the_priors_means_are_where_a_linear_map_puts_them(trained: Path) -> None:
+    run = Run(trained)
+    frames = read_frames(run, "first-two").frames
+    prior = run.frame(run.frame_numbers()[-1]).prior
+    assert np.allclose(frames.means[-1], prior["means"][:, :2], atol=0.02)
+    variances = np.exp(prior["log_variances"][:, :2])
+    assert np.allclose(frames.ellipses[-1][:, 0, 0], variances[:, 0], rtol=0.05, atol=1e-3)
+    assert np.allclose(frames.ellipses[-1][:, 0, 1], 0, atol=0.02)
+
+
+def test_a_broken_frame_is_named_while_the_others_show(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    run = Run(queue / trained.name)
+    broken = run.frame_path(run.frame_numbers()[0])
+    broken.write_bytes(broken.read_bytes()[:100])
+    found = read_frames(run, "pca")
+    assert found.frames.n_frames == len(run.frame_numbers()) - 1
+    assert broken.name in found.skipped[0]
+    page = open_page(run=run.id)
+    assert any(broken.name in str(entry.value) for entry in page.warning)
+
+
+def test_a_frame_without_that_map_is_left_out(trained: Path) -> None:
+    found = read_frames(Run(trained), "umap")
+    assert found.frames is None
+    assert "no umap map" in found.skipped[0]
+
+
+# --- Pictures -----------------------------------------------------------------------------------
+
+
+def test_a_picture_comes_back_from_its_png() -> None:
+    image = pytest.importorskip("PIL.Image")
+    import io
+
+    picture = np.random.default_rng(0).integers(0, 256, (5, 9), dtype=np.uint8)
+    back = np.asarray(image.open(io.BytesIO(png_of(picture))))
+    assert np.array_equal(back, picture)
+
+
+def test_rows_name_their_pictures_and_never_trust_a_name() -> None:
+    text = rows_html([("<script>", np.zeros((3, 2, 2)))])
+    assert "<script>" not in text
+    assert "3 pictures" in text
+    with pytest.raises(ValueError, match=r"\(m, h, w\)"):
+        rows_html([("flat", np.zeros((3, 4)))])
+
+
+def test_samples_without_a_shape_are_drawn_as_profiles_on_one_scale() -> None:
+    def script() -> None:
+        import numpy as np
+
+        from pages.shared.digits import sample_rows
+
+        rising = np.array([[0.0, 1.0, 2.0]])
+        sample_rows([("Original", rising), ("Decoded", rising / 2)], None)
+
+    page = AppTest.from_function(script).run()
+    assert not page.exception
+    text = page.get("html")[0].proto.body
+    drawings = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text)
+    points = [re.findall(r",([\d.]+)", base64.b64decode(d).decode()) for d in drawings]
+    assert points == [["61.0", "32.0", "3.0"], ["61.0", "46.5", "32.0"]]

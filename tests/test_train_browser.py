@@ -1,0 +1,132 @@
+"""Training in a real browser: started by a click, watched, reloaded, shared, stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conftest import AppServer
+from vade_core.runs import Run, list_runs
+
+pytestmark = pytest.mark.browser
+
+# Far more epochs than the test waits for, of a tenth of a second each.
+LINK = "/train?dataset=digits&epochs=5000&pretrain_epochs=2&hidden=32,32&maps=pca"
+
+
+@pytest.fixture
+def page(chromium: Any, app_server: AppServer) -> Iterator[Any]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    found = context.new_page()
+    found.set_default_timeout(45_000)
+    found.goto(app_server.url)
+    found.get_by_role("heading").first.wait_for()
+    yield found
+    context.close()
+
+
+def press(page: Any, name: str) -> None:
+    """Press a button of the page; Streamlit's own header has a Stop too."""
+    main = page.get_by_test_id("stMainBlockContainer")
+    main.get_by_role("button", name=name, exact=True).first.click()
+
+
+def chart(page: Any) -> Any:
+    """The chart of the scores, the first on the page."""
+    return page.locator(".vc").first
+
+
+def epochs_shown(page: Any) -> int:
+    return int(chart(page).get_attribute("data-count") or 0)
+
+
+def wait_for(what: Callable[[], bool], words: str, seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline, f"After {seconds} s not so: {words}."
+        time.sleep(0.1)
+
+
+def wait_for_growth(page: Any, by: int = 2) -> None:
+    before = epochs_shown(page)
+    wait_for(lambda: epochs_shown(page) >= before + by, "the curves grow")
+
+
+def only_run(server: AppServer) -> Run:
+    summaries = list_runs([server.runs])
+    assert len(summaries) == 1
+    return Run(summaries[0]["path"])
+
+
+def test_a_training_is_started_watched_shared_and_stopped(
+    chromium: Any, app_server: AppServer, page: Any
+) -> None:
+    page.goto(app_server.url + LINK)
+    page.get_by_role("button", name="Start", exact=True).dblclick()
+    chart(page).wait_for()
+    wait_for_growth(page)
+    run = only_run(app_server)
+    assert run.state == "running"
+    assert run.config.parameters["epochs"] == 5000
+
+    page.reload()
+    chart(page).wait_for()
+    wait_for_growth(page)
+    only_run(app_server)
+
+    other = chromium.new_context().new_page()
+    other.set_default_timeout(45_000)
+    other.goto(f"{app_server.url}/train")
+    chart(other).wait_for()
+    wait_for_growth(other)
+    other.context.close()
+    wait_for_growth(page)
+    only_run(app_server)
+
+    press(page, "Stop")
+    page.get_by_text("Stopped. What was learnt is kept").wait_for()
+    assert run.state == "stopped"
+    page.get_by_role("link", name="Open this run").wait_for()
+
+
+def test_a_zoom_survives_new_epochs_and_a_pause_holds_them(
+    app_server: AppServer, page: Any
+) -> None:
+    page.goto(app_server.url + LINK)
+    page.get_by_role("button", name="Start", exact=True).click()
+    chart(page).wait_for()
+    wait_for(lambda: epochs_shown(page) >= 12, "there are curves to zoom into")
+
+    box = chart(page).locator("svg").bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.3 * box["width"], middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.5 * box["width"], middle, steps=5)
+    page.mouse.up()
+    zoom = chart(page).get_attribute("data-zoom")
+    assert zoom
+    wait_for_growth(page, by=5)
+    assert chart(page).get_attribute("data-zoom") == zoom
+
+    press(page, "Pause")
+    page.get_by_role("button", name="Resume").wait_for()
+    time.sleep(1.5)
+    held = epochs_shown(page)
+    time.sleep(2.5)
+    assert epochs_shown(page) == held
+    assert chart(page).get_attribute("data-zoom") == zoom
+
+    press(page, "Step one epoch")
+    wait_for(lambda: epochs_shown(page) == held + 1, "one epoch was made")
+    time.sleep(2.5)
+    assert epochs_shown(page) == held + 1
+
+    press(page, "Show all epochs")
+    assert chart(page).get_attribute("data-zoom") == ""
+    press(page, "Resume")
+    wait_for_growth(page)
+    press(page, "Stop")
+    page.get_by_text("Stopped. What was learnt is kept").wait_for()
