@@ -98,8 +98,12 @@ def draw_filters(summaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     places = st.columns([3, 2, 2, 2, 2])
     take_from_link("load-text", "find", "")
     text = places[0].text_input(
-        "Find", key="load-text", placeholder="A word of its name or note", type="search",
-        live=True, persist_state="session",
+        "Find",
+        key="load-text",
+        placeholder="A word of its name or note",
+        type="search",
+        live=True,
+        persist_state="session",
     )
     put_into_link("load-text", "find", "")
     kept = summaries
@@ -119,14 +123,21 @@ def draw_filters(summaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _choose(
-    place: Any, title: str, name: str, options: list[str],
-    special: Callable[[str], str | None], words: Callable[[str], str],
+    place: Any,
+    title: str,
+    name: str,
+    options: list[str],
+    special: Callable[[str], str | None],
+    words: Callable[[str], str],
 ) -> str:
     """A choice that a link carries; its first option is the default."""
     key = f"load-{name}"
     take_from_link(key, name, options[0], options)
     chosen: str = place.selectbox(
-        title, options, key=key, format_func=lambda option: special(option) or words(option),
+        title,
+        options,
+        key=key,
+        format_func=lambda option: special(option) or words(option),
         persist_state="session",
     )
     put_into_link(key, name, options[0])
@@ -145,7 +156,11 @@ def draw_upload() -> None:
         # A new key after each arrival empties the field.
         key = f"archive-{st.session_state.get('arrivals', 0)}"
         st.file_uploader(
-            "Archive of a run", type="zip", key=key, on_change=_arrive, args=(key,),
+            "Archive of a run",
+            type="zip",
+            key=key,
+            on_change=_arrive,
+            args=(key,),
             label_visibility="collapsed",
         )
 
@@ -193,11 +208,18 @@ def draw_opened(run_id: str) -> None:
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
         take_from_link("load-view", "view", "overview", VIEWS)
-        view = st.segmented_control(
-            "View", list(VIEWS), required=True, key="load-view",
-            format_func=lambda name: VIEWS[name][0], label_visibility="collapsed",
-            persist_state="session",
-        ) or "overview"
+        view = (
+            st.segmented_control(
+                "View",
+                list(VIEWS),
+                required=True,
+                key="load-view",
+                format_func=lambda name: VIEWS[name][0],
+                label_visibility="collapsed",
+                persist_state="session",
+            )
+            or "overview"
+        )
         put_into_link("load-view", "view", "overview")
         draw_actions(run, state)
     moving = state in (*RUNNING_STATES, "queued")
@@ -215,8 +237,11 @@ def draw_title(run: Run, summary: dict[str, Any], state: str) -> None:
         if is_recorded(run):
             st.badge("Recorded", color="violet")
         facts = [
-            what_it_is(summary) if has_own_title(summary) else "", f"K = {config.clusters}",
-            f"preset {config.preset}", f"seed {config.seed}", date_words(config.created),
+            what_it_is(summary) if has_own_title(summary) else "",
+            f"K = {config.clusters}",
+            f"preset {config.preset}",
+            f"seed {config.seed}",
+            date_words(config.created),
         ]
         st.markdown(plain_label(" · ".join(fact for fact in facts if fact)), width="content")
     try:

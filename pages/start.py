@@ -34,8 +34,9 @@ HERO = """
 st.html(STYLE)
 st.html(HERO)
 with st.container(horizontal=True, vertical_alignment="center"):
-    if st.button("Train VaDE on MNIST", type="primary", icon=":material/play_arrow:",
-                 key="start-train"):
+    if st.button(
+        "Train VaDE on MNIST", type="primary", icon=":material/play_arrow:", key="start-train"
+    ):
         st.switch_page("pages/train.py", query_params={"model": "vade", "dataset": "mnist"})
     if st.button("All runs", icon=":material/folder_open:", key="start-load"):
         st.switch_page("pages/load.py")

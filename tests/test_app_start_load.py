@@ -75,8 +75,15 @@ def opened(page: str = "start", **query: str) -> AppTest:
 def words_of(app: AppTest) -> str:
     """Everything that is written on the page, as one text."""
     kinds: list[Any] = [
-        app.title, app.header, app.subheader, app.markdown, app.caption, app.error, app.info,
-        app.success, app.warning,
+        app.title,
+        app.header,
+        app.subheader,
+        app.markdown,
+        app.caption,
+        app.error,
+        app.info,
+        app.success,
+        app.warning,
     ]
     found = [element.value for kind in kinds for element in kind]
     found += [element.proto.body for element in app.get("html")]
@@ -332,7 +339,8 @@ def test_renaming_and_a_note(runs: Path) -> None:
     app.text_area(key=f"words-{VADE}").set_value("Two lines,\nno <b>markup</b>.")
     next(button for button in app.button if button.label == "Keep").click().run()
     assert Run(runs / VADE).note() == {
-        "title": "Ada's *first*", "note": "Two lines,\nno <b>markup</b>.",
+        "title": "Ada's *first*",
+        "note": "Two lines,\nno <b>markup</b>.",
     }
     assert app.title[0].value == "Ada's \\*first\\*"
     assert "no <b>markup</b>" in words_of(app)
@@ -500,11 +508,23 @@ def test_the_first_link_of_a_new_server_opens_the_whole_app(
 
 def test_durations_and_shares() -> None:
     given = [None, 0.2, 59.4, 60, 75, 599, 3599, 3600, 90_000]
-    expected = ["–", "0 s", "59 s", "1 min", "1 min 15 s", "9 min 59 s", "1 h 0 min", "1 h 0 min",
-                "25 h 0 min"]
+    expected = [
+        "–",
+        "0 s",
+        "59 s",
+        "1 min",
+        "1 min 15 s",
+        "9 min 59 s",
+        "1 h 0 min",
+        "1 h 0 min",
+        "25 h 0 min",
+    ]
     assert [session.duration(value) for value in given] == expected
     assert [session.percent(value) for value in (None, 0, 0.94464, 1)] == [
-        "–", "0.0 %", "94.5 %", "100.0 %",
+        "–",
+        "0.0 %",
+        "94.5 %",
+        "100.0 %",
     ]
 
 

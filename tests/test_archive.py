@@ -187,7 +187,9 @@ def test_no_path_of_the_sender_goes_out_or_comes_in(
 ) -> None:
     copy = unpack_copy(trained, tmp_path)
     config = copy.config.to_json() | {
-        "data_file": "/home/ada/secret.npz", "data_sha256": "0" * 64, "dataset": "secret",
+        "data_file": "/home/ada/secret.npz",
+        "data_sha256": "0" * 64,
+        "dataset": "secret",
     }
     write_json(copy.path / "config.json", config)
     file = io.BytesIO()
@@ -210,9 +212,7 @@ def test_an_unreadable_run_is_not_packed(trained: Run, tmp_path: Path) -> None:
 # --- What is refused ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK", b"no zip at all" * 50, b"PK\x05\x06" + bytes(17)]
-)
+@pytest.mark.parametrize("content", [b"", b"PK", b"no zip at all" * 50, b"PK\x05\x06" + bytes(17)])
 def test_no_zip(tmp_path: Path, content: bytes) -> None:
     refused(io.BytesIO(content), tmp_path, "no archive of a run")
 
@@ -317,9 +317,7 @@ def test_frames_without_a_stage_set(files: Files, tmp_path: Path) -> None:
     refused(zipped(files), tmp_path, r"lacks stage\.safetensors")
 
 
-def test_too_many_members(
-    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_members(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "MEMBER_LIMIT", len(files) - 1)
     refused(zipped(files), tmp_path, "larger than a run's may be")
 
@@ -440,9 +438,7 @@ def test_wrong_json(files: Files, tmp_path: Path, name: str, content: bytes) -> 
         ("baseline", {"kmeans": "high"}, "no scores"),
     ],
 )
-def test_wrong_contents(
-    files: Files, tmp_path: Path, name: str, content: Any, match: str
-) -> None:
+def test_wrong_contents(files: Files, tmp_path: Path, name: str, content: Any, match: str) -> None:
     files[f"tiny-vade/{name}.json"] = json.dumps(content).encode()
     refused(zipped(files), tmp_path, match)
 

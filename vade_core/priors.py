@@ -147,7 +147,7 @@ class GaussianMixture(Prior):
                 "latent_kl": to_components.gather(-1, chosen).squeeze(-1),
                 "cluster_kl": -log_weights[assignment],
             }
-        log_gamma = self.log_responsibilities(z)
+        log_gamma = mixture.log_responsibilities(z, log_weights, means, log_variances)
         if log_gamma.shape[0] == 1:
             log_gamma = log_gamma[0]
         else:  # E_q(z|x)[p(c|z)] over L draws (first version of the paper, eq. 11)

@@ -140,6 +140,9 @@ class RunConfig:
         checks = {
             "model": isinstance(config.model, str),
             "dataset": isinstance(config.dataset, str),
+            "preset": isinstance(config.preset, str),
+            "created": isinstance(config.created, str),
+            "seed": _whole(config.seed, 0, 2**32 - 1),
             "parameters": isinstance(config.parameters, dict),
             "clusters": _whole(config.clusters, 1, 100_000),
             "n_features": _whole(config.n_features, 1, 10_000_000),
@@ -231,7 +234,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise RunError(f"{path} is missing.") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    # ValueError: undecodable bytes, JSON that is none, whole numbers of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path} cannot be read as JSON: {error}.") from error
 
 
@@ -279,15 +283,19 @@ class Run:
 
         A worker that died is known by the lock that the operating system released.
         """
+        status = self._written_status()
+        if status["state"] in RUNNING_STATES and not self.has_worker():
+            # The worker may have finished between the two looks: look again before naming it dead.
+            status = self._written_status()
+            if status["state"] in RUNNING_STATES:
+                status["state"] = "interrupted"
+        return status
+
+    def _written_status(self) -> dict[str, Any]:
         path = self.path / STATUS
         status = read_json(path)
         if not isinstance(status, dict) or status.get("state") not in STATES:
             raise RunError(f"{path} holds no known state.")
-        if status["state"] in RUNNING_STATES and not self.has_worker():
-            # The worker may have finished between the two looks: look again before naming it dead.
-            status = read_json(path)
-            if status["state"] in RUNNING_STATES:
-                status["state"] = "interrupted"
         return status
 
     @property
@@ -325,7 +333,7 @@ class Run:
         for number, line in enumerate(text.split("\n")[:-1]):
             try:
                 entry = json.loads(line)
-            except json.JSONDecodeError as error:
+            except (ValueError, RecursionError) as error:
                 raise RunError(f"{path}, line {number + 1}, is not JSON: {error}.") from error
             if not isinstance(entry, dict) or "phase" not in entry or "epoch" not in entry:
                 raise RunError(f"{path}, line {number + 1}, is no epoch's report.")
@@ -396,7 +404,7 @@ class Run:
 
     def summary(self) -> dict[str, Any]:
         """What a list shows of a run: id, path, state, model, dataset, clusters and more."""
-        config, status = self.config, self.status()
+        config, status, note = self.config, self.status(), self.note()
         lines = self.metrics()
         last: dict[str, Any] = next(
             (line for line in reversed(lines) if line.get("acc") is not None), {}
@@ -415,7 +423,8 @@ class Run:
             "nmi": last.get("nmi"),
             "rand_index": last.get("rand_index"),
             "created": config.created,
-            "title": self.title,
+            "title": note["title"] or self.id,
+            "note": note["note"],
         }
 
 
@@ -429,11 +438,13 @@ def recorded_root() -> Path:
     return Path(__file__).resolve().parent.parent / "assets" / "runs"
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    if root.is_dir():
-        for entry in sorted(root.iterdir()):
-            if entry.is_dir() and ID_PATTERN.fullmatch(entry.name):
-                yield entry
+def run_folders(root: Path) -> Iterator[Path]:
+    """The folders under ``root`` whose names are ids, in order; none where it cannot be read."""
+    try:
+        entries = sorted(root.iterdir())
+    except OSError:
+        return
+    yield from (entry for entry in entries if ID_PATTERN.fullmatch(entry.name) and entry.is_dir())
 
 
 def list_runs(roots: Sequence[Path]) -> list[dict[str, Any]]:
@@ -445,24 +456,20 @@ def list_runs(roots: Sequence[Path]) -> list[dict[str, Any]]:
         As :meth:`Run.summary`; a run that cannot be read has the state ``broken``, an ``error``
         that names the file, and None elsewhere.
     """
-    found: list[dict[str, Any]] = []
-    for root in roots:
-        for folder in _folders(root):
-            try:
-                found.append(Run(folder).summary())
-            except RunError as error:
-                blank = dict.fromkeys(SUMMARY_FIELDS)
-                found.append(
-                    {
-                        "id": folder.name,
-                        "path": str(folder),
-                        "state": BROKEN,
-                        "error": str(error),
-                        "title": folder.name,
-                        **blank,
-                    }
-                )
+    found = [summarise(folder) for root in roots for folder in run_folders(root)]
     return sorted(found, key=lambda summary: summary["created"] or "", reverse=True)
+
+
+def summarise(folder: Path) -> dict[str, Any]:
+    """A run's summary, or why there is none: see :func:`list_runs`."""
+    try:
+        return Run(folder).summary()
+    except RunError as error:
+        sentence = str(error)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        sentence = f"{folder} is no run that this version can read: {error}."
+    known = {"id": folder.name, "path": str(folder), "title": folder.name, "note": ""}
+    return dict.fromkeys(SUMMARY_FIELDS) | known | {"state": BROKEN, "error": sentence}
 
 
 def find_run(run_id: str, roots: Sequence[Path]) -> Run:

@@ -207,7 +207,7 @@ class Training:
             if self.between_batches is not None and self.between_batches(first / n):
                 return None
             rows = order[first : first + self.batch_size]
-            x = as_float(self.samples[rows])
+            x = as_float(self.samples.index_select(0, rows))
             with autocast:
                 terms = phase.loss(x, rows, generator)
             self._optimiser.zero_grad(set_to_none=True)

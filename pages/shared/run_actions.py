@@ -28,7 +28,10 @@ def draw_actions(run: Run, state: str) -> None:
         As ``run.status()`` has it.
     """
     with st.container(
-        horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small",
+        horizontal=True,
+        horizontal_alignment="right",
+        vertical_alignment="center",
+        gap="small",
         width="content",
     ):
         if is_recorded(run):
@@ -36,7 +39,9 @@ def draw_actions(run: Run, state: str) -> None:
         else:
             _train_on(run, state)
         if st.button(
-            "Copy settings", icon=":material/tune:", key="copy-settings",
+            "Copy settings",
+            icon=":material/tune:",
+            key="copy-settings",
             help="Fills this run's settings in on the Train page, to train anew.",
         ):
             st.switch_page(TRAIN_PAGE, query_params=settings_query(run.config))
@@ -51,11 +56,18 @@ def draw_actions(run: Run, state: str) -> None:
 
 def _train_on(run: Run, state: str) -> None:
     if state in (*RUNNING_STATES, "queued"):
-        st.page_link(TRAIN_PAGE, label="Watch it on Train", icon=":material/play_circle:",
-                     query_params={"run": run.id})
+        st.page_link(
+            TRAIN_PAGE,
+            label="Watch it on Train",
+            icon=":material/play_circle:",
+            query_params={"run": run.id},
+        )
         return
     if state != "finished" and st.button(
-        "Resume", icon=":material/play_arrow:", type="primary", key="resume",
+        "Resume",
+        icon=":material/play_arrow:",
+        type="primary",
+        key="resume",
         help="Goes on from the last checkpoint, to the same result as if it had never stopped.",
     ):
         _queue(run, 0)
@@ -120,8 +132,13 @@ def _download(run: Run) -> None:
         return file.getvalue()
 
     st.download_button(
-        "Download", archive, file_name=f"{run.id}.zip", mime="application/zip",
-        icon=":material/download:", on_click="ignore", key="download",
+        "Download",
+        archive,
+        file_name=f"{run.id}.zip",
+        mime="application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+        key="download",
         help="One file with everything in it: curves, maps, weights. It opens on any computer.",
     )
 
@@ -134,10 +151,10 @@ def _rename(run: Run) -> None:
     except RunError:
         now = {"title": "", "note": ""}
     with st.form(f"note-{run.id}", border=False, enter_to_submit=True):
-        title = st.text_input("Name", now["title"], max_chars=80, placeholder=run.id,
-                              key=f"title-{run.id}")
-        note = st.text_area("Note", now["note"], max_chars=4000, height=140,
-                            key=f"words-{run.id}")
+        title = st.text_input(
+            "Name", now["title"], max_chars=80, placeholder=run.id, key=f"title-{run.id}"
+        )
+        note = st.text_area("Note", now["note"], max_chars=4000, height=140, key=f"words-{run.id}")
         if st.form_submit_button("Keep", type="primary"):
             try:
                 write_note(run, title=title, note=note)
@@ -152,8 +169,13 @@ def draw_delete(run: Run, state: str) -> None:
     """Draw the button that deletes a run; it asks twice."""
     training = state in RUNNING_STATES
     st.button(
-        "Delete", icon=":material/delete:", key="delete", disabled=training, on_click=_ask,
-        args=(run.id,), help="Stop it first, on Train." if training else None,
+        "Delete",
+        icon=":material/delete:",
+        key="delete",
+        disabled=training,
+        on_click=_ask,
+        args=(run.id,),
+        help="Stop it first, on Train." if training else None,
     )
     if st.session_state.get(ASKED) == run.id and not training:
         _question(run)

@@ -85,8 +85,12 @@ def _card(summary: dict[str, Any]) -> None:
         else:
             words = "No map yet"
         st.html(_picture(summary) or f'<div class="vx-picture"><span>{words}</span></div>')
-        st.page_link(LOAD_PAGE, label=plain_label(title_of(summary)),
-                     query_params={"run": summary["id"]}, width="stretch")
+        st.page_link(
+            LOAD_PAGE,
+            label=plain_label(title_of(summary)),
+            query_params={"run": summary["id"]},
+            width="stretch",
+        )
         state, colour = state_words(summary["state"])
         if summary["state"] == BROKEN:
             st.html(f'<div class="vx-error">{html.escape(summary["error"])}</div>')

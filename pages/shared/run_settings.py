@@ -36,8 +36,16 @@ _ELSEWHERE = {"n_clusters", "random_state", "likelihood", "precision"}
 # What a person may set; the preset decides the rest, and is named beside them. They are all
 # written out, so that a link means the same when a preset has changed.
 CARRIED = (
-    "epochs", "pretrain_epochs", "clamped_epochs", "latent_dim", "hidden", "batch_size",
-    "learning_rate", "strength", "reconstruction_weight", "kl_weight",
+    "epochs",
+    "pretrain_epochs",
+    "clamped_epochs",
+    "latent_dim",
+    "hidden",
+    "batch_size",
+    "learning_rate",
+    "strength",
+    "reconstruction_weight",
+    "kl_weight",
 )
 
 

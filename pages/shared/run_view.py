@@ -43,7 +43,9 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
         value, other = last.get(name), kmeans.get(name)
         delta = None if value is None or other is None else 100 * (value - other)
         place.metric(
-            title, percent(value), None if delta is None else f"{delta:+.1f}",
+            title,
+            percent(value),
+            None if delta is None else f"{delta:+.1f}",
             delta_description="against k-means" if delta is not None else None,
         )
     test = last.get("test_acc")
@@ -51,7 +53,10 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     own = sum(line["phase"] not in ("pretrain", "start") for line in lines)
     before = sum(line["phase"] == "pretrain" for line in lines)
     places[4].metric(
-        "Epochs", own, f"after {before} of pretraining" if before else None, delta_arrow="off",
+        "Epochs",
+        own,
+        f"after {before} of pretraining" if before else None,
+        delta_arrow="off",
         delta_color="off",
     )
     elapsed = lines[-1].get("elapsed") if lines else status.get("elapsed")
@@ -79,11 +84,18 @@ def _scores(run: Run, height: int, key: str) -> None:
     tested = any(line.get("test_acc") is not None for line in lines)
     part = "all"
     if tested:
-        part = st.segmented_control(
-            "Scores of", ["all", "test"], default="all", required=True, key=f"{key}-part",
-            format_func={"all": "All samples", "test": "Test part"}.__getitem__,
-            label_visibility="collapsed",
-        ) or "all"
+        part = (
+            st.segmented_control(
+                "Scores of",
+                ["all", "test"],
+                default="all",
+                required=True,
+                key=f"{key}-part",
+                format_func={"all": "All samples", "test": "Test part"}.__getitem__,
+                label_visibility="collapsed",
+            )
+            or "all"
+        )
     draw_scores(lines, cached_baseline(run), key=f"{key}-{part}", height=height, part=part)
     from vade_core.models import MODELS  # brings torch along
 
@@ -116,7 +128,10 @@ def _reconstructions(run: Run) -> None:
     chosen = numbers[-1]
     if len(numbers) > 1:
         chosen = st.select_slider(
-            "After", numbers, value=numbers[-1], key=f"reconstructions-{run.id}",
+            "After",
+            numbers,
+            value=numbers[-1],
+            key=f"reconstructions-{run.id}",
             format_func=lambda number: titles.get(number, f"report {number}"),
         )
     stage, frame = cached_stage(run), cached_frame(run, chosen)

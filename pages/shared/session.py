@@ -7,7 +7,7 @@ hashed, and the session state holds ids alone.
 from __future__ import annotations
 
 import atexit
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from vade_core.runs import (
-    BROKEN,
     CONFIG,
-    ID_PATTERN,
     METRICS,
     NOTE,
     STAGE,
@@ -29,7 +27,9 @@ from vade_core.runs import (
     find_run,
     read_json,
     recorded_root,
+    run_folders,
     runs_root,
+    summarise,
 )
 
 if TYPE_CHECKING:
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 
 BASELINE = "baseline.json"
 ERROR_ICON = ":material/error:"
-UNKNOWN_OF_BROKEN = (
-    "model", "dataset", "clusters", "preset", "seed", "epochs", "acc", "nmi", "rand_index",
-    "created",
-)
-
 Stamp = tuple[tuple[int, int], ...]
 
 
@@ -248,7 +243,7 @@ def read_summaries() -> list[dict[str, Any]]:
     """
     found, seen = [], set()
     for root in roots():
-        for folder in _folders(root):
+        for folder in run_folders(root):
             if folder.name in seen:
                 continue  # find_run opens the first of that name
             seen.add(folder.name)
@@ -257,14 +252,6 @@ def read_summaries() -> list[dict[str, Any]]:
             summary["recorded"] = root == recorded_root()
             found.append(summary)
     return sorted(found, key=lambda summary: str(summary["created"] or ""), reverse=True)
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    try:
-        entries = sorted(root.iterdir())
-    except OSError:
-        return
-    yield from (entry for entry in entries if ID_PATTERN.fullmatch(entry.name) and entry.is_dir())
 
 
 def _is_trained(folder: Path) -> bool:
@@ -277,16 +264,7 @@ def _is_trained(folder: Path) -> bool:
 
 @st.cache_resource(show_spinner=False, max_entries=2000)
 def _summary(path: str, stamp: Stamp, trained: bool) -> dict[str, Any]:
-    try:
-        run = Run(path)
-        return run.summary() | {"note": run.note()["note"]}
-    except RunError as error:
-        sentence = str(error)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        sentence = f"{path} is no run that this version can read: {error}."
-    name = Path(path).name
-    known = {"id": name, "path": path, "state": BROKEN, "error": sentence, "title": name}
-    return dict.fromkeys(UNKNOWN_OF_BROKEN) | known
+    return summarise(Path(path))
 
 
 # --- Words --------------------------------------------------------------------------------------
