@@ -11,9 +11,10 @@ import pytest
 import safetensors.numpy
 
 from vade_core.configure import configure
+from vade_core.rebuild import load_model
 from vade_core.recorder import create_run, delete_run, plain, send, write_json, write_note
 from vade_core.runs import Run, RunError, find_run, list_runs, runs_root
-from vade_core.worker import Worker, load_model
+from vade_core.worker import Worker
 
 
 @pytest.fixture(scope="module")

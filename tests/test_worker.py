@@ -19,9 +19,10 @@ import safetensors.numpy
 from vade_core.configure import configure
 from vade_core.jobs import JobManager, wait_for, worker_environment
 from vade_core.locks import FileLock, is_held
+from vade_core.rebuild import load_model
 from vade_core.recorder import Recorder, create_run, send
 from vade_core.runs import Run, RunConfig, RunError
-from vade_core.worker import Worker, load_model
+from vade_core.worker import Worker
 
 SETTINGS: dict[str, Any] = {
     "hidden": [16, 16],
@@ -111,7 +112,7 @@ def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:
 
 def test_the_final_models_prediction_is_the_last_lines_accuracy(undisturbed: Run) -> None:
     from vade_core.evaluation import evaluate
-    from vade_core.worker import load_dataset
+    from vade_core.rebuild import load_dataset
 
     found = evaluate(load_model(undisturbed), load_dataset(undisturbed.config))
     last = undisturbed.metrics()[-1]

@@ -33,6 +33,7 @@ from vade_core.archive_checks import (
     checked_status,
 )
 from vade_core.runs import (
+    BASELINE,
     CHECKPOINT,
     CONFIG,
     FRAMES,
@@ -48,7 +49,6 @@ from vade_core.runs import (
 
 __all__ = ["ArchiveError", "pack", "unpack"]
 
-BASELINE = "baseline.json"
 KIB, MIB, GIB = 2**10, 2**20, 2**30
 LIMITS: dict[str, int] = {
     CONFIG: MIB,

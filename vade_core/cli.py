@@ -301,8 +301,8 @@ class _Progress:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from vade_core.evaluation import evaluate
+    from vade_core.rebuild import load_dataset, load_model
     from vade_core.runs import Run
-    from vade_core.worker import load_dataset, load_model
 
     run = Run(options.run)
     model = load_model(run)

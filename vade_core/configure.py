@@ -64,7 +64,7 @@ def configure(
     found: Dataset
     digest = None
     if data_file is not None:
-        from vade_core.worker import file_digest
+        from vade_core.rebuild import file_digest
 
         found = load_file(data_file)
         digest = file_digest(data_file)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from vade_core import metrics
 from vade_core.data import Dataset
-from vade_core.models.base import LatentModel
+from vade_core.models.base import CHUNK, LatentModel
+from vade_core.training import as_float
 
 KNN = (3, 5, 10)
 
@@ -76,11 +78,6 @@ def evaluate(model: LatentModel, dataset: Dataset) -> dict[str, Any]:
 
 def reconstruction_error(model: LatentModel, samples: NDArray[Any], latents: NDArray[Any]) -> float:
     """-log p(x|z) at the posterior mean, in nats a sample: no draw, no prior."""
-    import torch
-
-    from vade_core.models.base import CHUNK
-    from vade_core.training import as_float
-
     decoder = model.networks_.decoder
     total = 0.0
     with torch.inference_mode():

@@ -6,6 +6,7 @@ A worker appends to the folder (:mod:`vade_core.recorder`); everyone else only r
 config.json             what was asked for, and what the start decided (precision, threads)
 status.json             state, phase, words, epoch, time left, process, error
 note.json               a person's title and note
+baseline.json           what k-means reaches on the raw data
 metrics.jsonl           one line an epoch, see :mod:`vade_core.recorder`
 control.json            what a person asks of the worker: pause, step, resume, stop
 stage.safetensors       the stage set: rows, labels, pictures
@@ -46,6 +47,7 @@ SUMMARY_FIELDS = (
 )
 
 CONFIG, STATUS, NOTE, METRICS = "config.json", "status.json", "note.json", "metrics.jsonl"
+BASELINE = "baseline.json"
 CONTROL, STAGE, CHECKPOINT, LOCK = (
     "control.json",
     "stage.safetensors",

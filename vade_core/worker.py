@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
-import signal
-import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -18,149 +12,28 @@ import torch
 from numpy.typing import NDArray
 
 from vade_core import metrics
-from vade_core.data import DATASETS, DataError, Dataset, load, load_file
+from vade_core.baselines import kmeans_on_data
+from vade_core.control import Control, SignalsAsInterruption
+from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores
 from vade_core.models import MODELS, LatentModel, VaDE
 from vade_core.projection import LENSES, neighbour_recall
-from vade_core.recorder import Checkpoint, Recorder
-from vade_core.runs import CHECKPOINT, CONTROL, STAGE, Frame, Run, RunConfig, RunError, Stage
+from vade_core.rebuild import build_model, load_dataset
+from vade_core.recorder import Checkpoint, Recorder, write_json
+from vade_core.runs import (
+    BASELINE,
+    CHECKPOINT,
+    STAGE,
+    Frame,
+    Run,
+    RunError,
+    Stage,
+)
 from vade_core.training import EpochReport, Training
 
 STAGE_SIZE = 2000
 SHOWN = 20
 Listener = Callable[[dict[str, Any]], None]
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = None) -> Dataset:
-    """The data set that a run was made with.
-
-    Raises
-    ------
-    DataError
-        If it is gone, or is not what it was.
-    """
-    if config.data_file is not None:
-        path = Path(config.data_file)
-        dataset = load_file(path)
-        if config.data_sha256 is not None and file_digest(path) != config.data_sha256:
-            raise DataError(f"{path} has changed since this run began: bring the old file back.")
-    elif config.dataset in DATASETS:
-        dataset = load(config.dataset, progress=progress)
-    else:
-        raise DataError(f"There is no data set {config.dataset!r} here.")
-    if config.subset is not None:
-        dataset = dataset.subset(config.subset, seed=config.seed)
-    return dataset
-
-
-def build_model(config: RunConfig) -> LatentModel:
-    """The estimator that a configuration describes, not yet fitted.
-
-    Raises
-    ------
-    RunError
-        If model or parameters are unknown.
-    """
-    if config.model not in MODELS:
-        raise RunError(f"There is no model {config.model!r}; there are {', '.join(MODELS)}.")
-    try:
-        return MODELS[config.model].estimator(**config.parameters)
-    except TypeError as error:
-        raise RunError(f"The run's parameters do not fit {config.model}: {error}.") from error
-
-
-def load_model(run: Run) -> LatentModel:
-    """The model of a run's last checkpoint, ready to predict and to generate.
-
-    Raises
-    ------
-    RunError
-        If there is none, or its weights do not fit its configuration.
-    """
-    model = build_model(run.config)
-    checkpoint = Checkpoint(run)
-    try:
-        model.restore(run.config.n_features, run.config.likelihood, checkpoint.model)
-    except (ValueError, KeyError, RuntimeError) as error:
-        path = run.path / CHECKPOINT
-        raise RunError(f"{path} does not fit the run's configuration: {error}.") from error
-    return model
-
-
-class Control:
-    """What a person asks of the worker, read from control.json as it changes.
-
-    Parameters
-    ----------
-    run : Run
-    recorder : Recorder
-    """
-
-    def __init__(self, run: Run, recorder: Recorder) -> None:
-        self._path = run.path / CONTROL
-        self._recorder = recorder
-        self._seen: int | None = self._stamp()
-        self._looked = 0.0
-        self._status: tuple[str, dict[str, Any]] = ("", {})
-        self.paused = self.stopped = self.interrupted = False
-        self._step_pending = False
-
-    def _stamp(self) -> int | None:
-        try:
-            return self._path.stat().st_mtime_ns
-        except OSError:
-            return None
-
-    def say(self, words: str, **more: Any) -> None:
-        """Write the status, as running or paused."""
-        self._status = (words, more)
-        self._recorder.status("paused" if self.paused else "running", words, **more)
-
-    def look(self) -> None:
-        """Take note of a new command."""
-        from vade_core.runs import read_json
-
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return
-        self._seen = stamp
-        try:
-            command = read_json(self._path).get("command")
-        except (RunError, AttributeError):
-            return
-        was = self.paused
-        if command == "stop":
-            self.stopped = True
-        elif command == "pause":
-            self.paused, self._step_pending = True, False
-        elif command == "resume":
-            self.paused, self._step_pending = False, False
-        elif command == "step":
-            self.paused, self._step_pending = False, True
-        if was != self.paused and not self.stopped:
-            self.say(self._status[0], **self._status[1])
-
-    def between_batches(self, share: float) -> bool:
-        """Wait while paused; True ends the training."""
-        now = time.monotonic()
-        if now - self._looked > 0.1:
-            self._looked = now
-            self.look()
-        while self.paused and not (self.stopped or self.interrupted):
-            time.sleep(0.05)
-            self.look()
-        return self.stopped or self.interrupted
-
-    def epoch_ended(self) -> None:
-        """A single step pauses where an epoch ends."""
-        if self._step_pending:
-            self._step_pending, self.paused = False, True
 
 
 class Worker:
@@ -200,7 +73,7 @@ class Worker:
             ``finished``, ``stopped``, ``interrupted`` or ``failed``.
         """
         try:
-            with _SignalsAsInterruption(self.control):
+            with SignalsAsInterruption(self.control):
                 state = self._train()
             words = {
                 "finished": "Finished",
@@ -296,11 +169,9 @@ class Worker:
 
     def _baseline(self, dataset: Dataset) -> None:
         """k-means on the raw data: the line that every curve is seen against."""
-        path = self.run.path / "baseline.json"
+        path = self.run.path / BASELINE
         if dataset.labels is None or path.exists():
             return
-        from vade_core.baselines import kmeans_on_data
-        from vade_core.recorder import write_json
 
         self.control.say("k-means on the raw data, for comparison")
         clusters = kmeans_on_data(dataset, self.config.clusters, seed=self.config.seed)
@@ -440,28 +311,6 @@ class Worker:
             elapsed=self.elapsed,
             reports=self.reports,
         )
-
-
-class _SignalsAsInterruption:
-    """While it lasts, SIGTERM and SIGINT end the training at the next batch, resumably."""
-
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._before: dict[int, Any] = {}
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._control.interrupted:  # asked twice: at once
-            os._exit(130)
-        self._control.interrupted = True
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                self._before[number] = signal.signal(number, self._interrupt)
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
 
 
 def shown_samples(labels: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:

@@ -15,6 +15,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from vade_core.runs import (
+    BASELINE,
     CONFIG,
     METRICS,
     NOTE,
@@ -35,7 +36,6 @@ from vade_core.runs import (
 if TYPE_CHECKING:
     from vade_core.jobs import JobManager
 
-BASELINE = "baseline.json"
 ERROR_ICON = ":material/error:"
 Stamp = tuple[tuple[int, int], ...]
 

@@ -1,13 +1,19 @@
-"""The models, and the one registry that everything else reads them from."""
+"""The models, and the one registry that everything else reads them from.
+
+A model's class is imported when it is first asked for: a list of names needs no torch.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from vade_core.models.base import LatentModel
-from vade_core.models.lambda_hot import LambdaHot
-from vade_core.models.vade import VaDE
-from vade_core.models.vae import VAE
+if TYPE_CHECKING:
+    from vade_core.models.base import LatentModel
+    from vade_core.models.lambda_hot import LambdaHot
+    from vade_core.models.vade import VaDE
+    from vade_core.models.vae import VAE
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,9 @@ class ModelEntry:
         What ``--model`` takes.
     title : str
         For people.
-    estimator : type
-        Its class.
+    class_name : str
+        Of its estimator, in the module of ``vade_core.models`` that ``file`` names.
+    file : str
     supervised : bool
         Whether it learns from labels.
     own_clusters : bool
@@ -34,18 +41,28 @@ class ModelEntry:
 
     name: str
     title: str
-    estimator: type[LatentModel]
+    class_name: str
+    file: str
     supervised: bool
     own_clusters: bool
     summary: str
     source: str
+
+    @property
+    def estimator(self) -> type[LatentModel]:
+        """The class, imported now."""
+        found: type[LatentModel] = getattr(
+            import_module(f"{__name__}.{self.file}"), self.class_name
+        )
+        return found
 
 
 MODELS: dict[str, ModelEntry] = {
     "vae": ModelEntry(
         "vae",
         "VAE",
-        VAE,
+        "VAE",
+        "vae",
         supervised=False,
         own_clusters=False,
         summary="One Gaussian for all: a mixture fitted to its latents afterwards finds clusters.",
@@ -54,7 +71,8 @@ MODELS: dict[str, ModelEntry] = {
     "vade": ModelEntry(
         "vade",
         "VaDE",
-        VaDE,
+        "VaDE",
+        "vade",
         supervised=False,
         own_clusters=True,
         summary="A mixture of Gaussians as the prior: it sorts and generates without labels.",
@@ -63,7 +81,8 @@ MODELS: dict[str, ModelEntry] = {
     "lambda-hot": ModelEntry(
         "lambda-hot",
         "Lambda-Hot",
-        LambdaHot,
+        "LambdaHot",
+        "lambda_hot",
         supervised=True,
         own_clusters=True,
         summary="A Gaussian for each class, set by its label: supervised.",
@@ -71,5 +90,15 @@ MODELS: dict[str, ModelEntry] = {
         "VAE",
     ),
 }
+
+
+def __getattr__(name: str) -> Any:
+    for entry in MODELS.values():
+        if entry.class_name == name:
+            return entry.estimator
+    if name == "LatentModel":
+        return import_module(f"{__name__}.base").LatentModel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
 
 __all__ = ["MODELS", "LambdaHot", "LatentModel", "ModelEntry", "VAE", "VaDE"]

@@ -1,0 +1,103 @@
+"""What interrupts a training: a person's commands, and signals."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+from vade_core.recorder import Recorder
+from vade_core.runs import CONTROL, Run, RunError, read_json
+
+
+class Control:
+    """What a person asks of the worker, read from control.json as it changes.
+
+    Parameters
+    ----------
+    run : Run
+    recorder : Recorder
+    """
+
+    def __init__(self, run: Run, recorder: Recorder) -> None:
+        self._path = run.path / CONTROL
+        self._recorder = recorder
+        self._seen: int | None = self._stamp()
+        self._looked = 0.0
+        self._status: tuple[str, dict[str, Any]] = ("", {})
+        self.paused = self.stopped = self.interrupted = False
+        self._step_pending = False
+
+    def _stamp(self) -> int | None:
+        try:
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
+
+    def say(self, words: str, **more: Any) -> None:
+        """Write the status, as running or paused."""
+        self._status = (words, more)
+        self._recorder.status("paused" if self.paused else "running", words, **more)
+
+    def look(self) -> None:
+        """Take note of a new command."""
+        stamp = self._stamp()
+        if stamp == self._seen:
+            return
+        self._seen = stamp
+        try:
+            command = read_json(self._path).get("command")
+        except (RunError, AttributeError):
+            return
+        was = self.paused
+        if command == "stop":
+            self.stopped = True
+        elif command == "pause":
+            self.paused, self._step_pending = True, False
+        elif command == "resume":
+            self.paused, self._step_pending = False, False
+        elif command == "step":
+            self.paused, self._step_pending = False, True
+        if was != self.paused and not self.stopped:
+            self.say(self._status[0], **self._status[1])
+
+    def between_batches(self, share: float) -> bool:
+        """Wait while paused; True ends the training."""
+        now = time.monotonic()
+        if now - self._looked > 0.1:
+            self._looked = now
+            self.look()
+        while self.paused and not (self.stopped or self.interrupted):
+            time.sleep(0.05)
+            self.look()
+        return self.stopped or self.interrupted
+
+    def epoch_ended(self) -> None:
+        """A single step pauses where an epoch ends."""
+        if self._step_pending:
+            self._step_pending, self.paused = False, True
+
+
+class SignalsAsInterruption:
+    """While it lasts, SIGTERM and SIGINT end the training at the next batch, resumably."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._before: dict[int, Any] = {}
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._control.interrupted:  # asked twice: at once
+            os._exit(130)
+        self._control.interrupted = True
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._before[number] = signal.signal(number, self._interrupt)
+
+    def __exit__(self, *exception: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
