@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from vade_core import projection
+from vade_core import neighbours, projection
 from vade_core.projection import LENSES
 
 NEIGHBOURLY = ("tsne", "umap")
@@ -125,7 +125,7 @@ def test_a_warm_start_lets_go_of_clusters_that_dissolved(name: str) -> None:
 @pytest.mark.parametrize("name", NEIGHBOURLY)
 def test_groups_become_islands(name: str, cold: dict[str, np.ndarray]) -> None:
     groups = np.arange(150) % 4
-    nearest = projection._neighbours(cold[name].astype(float), 10)[0]
+    nearest = neighbours.nearest(cold[name].astype(float), 10)[0]
     assert np.mean(groups[nearest] == groups[:, None]) > 0.95
 
 

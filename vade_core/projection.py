@@ -17,7 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import orthogonal_procrustes
-from sklearn.neighbors import NearestNeighbors
+
+from vade_core.neighbours import as_umap_counts, nearest
 
 Points = NDArray[np.float64]
 Map = NDArray[np.float32]
@@ -117,7 +118,7 @@ def tsne(
     from openTSNE.nearest_neighbors import PrecomputedNeighbors
 
     effective = min(float(perplexity), (n - 1) / 3)
-    neighbours, distances = _neighbours(points, min(n - 1, max(1, int(3 * effective))))
+    neighbours, distances = nearest(points, min(n - 1, max(1, int(3 * effective))))
     affinities = PerplexityBasedNN(
         knn_index=PrecomputedNeighbors(neighbours, distances),
         perplexity=effective,
@@ -178,13 +179,7 @@ def umap_map(latents: ArrayLike, previous: ArrayLike | None = None, seed: int = 
     from umap import UMAP
 
     n_neighbours = min(15, n - 1)
-    others, distances = _neighbours(points, n_neighbours - 1)
-    # UMAP counts a point as its own first neighbour.
-    itself = np.arange(n)[:, None]
-    known = (
-        np.hstack([itself, others]).astype(np.int32),
-        np.hstack([np.zeros((n, 1)), distances]).astype(np.float32),
-    )
+    known = as_umap_counts(*nearest(points, n_neighbours - 1))
     start = _start(_principal(points) if before is None else before, seed, 3.0)
     model = UMAP(
         n_neighbors=n_neighbours,
@@ -352,7 +347,7 @@ def neighbour_recall(latents: ArrayLike, map_: ArrayLike, k: int = 10) -> Points
     if len(points) < 2:
         raise ValueError("One point has no neighbours; pass at least two.")
     wanted = min(int(k), len(points) - 1)
-    there, here = _neighbours(points, wanted)[0], _neighbours(flat, wanted)[0]
+    there, here = nearest(points, wanted)[0], nearest(flat, wanted)[0]
     found = np.zeros(len(points), dtype=np.int64)
     for column in there.T:
         found += (here == column[:, None]).any(axis=1)
@@ -461,15 +456,6 @@ def _start(map_: Points, seed: int, spread: float) -> Points:
         centred = centred * (spread / deviation)
     jitter = np.random.default_rng(seed).normal(scale=0.01 * spread, size=centred.shape)
     return centred + jitter
-
-
-def _neighbours(points: Points, k: int) -> tuple[NDArray[np.int64], Points]:
-    """Exact nearest k of each point, itself left out, and their distances."""
-    # A tree pays in two or three dimensions only.
-    algorithm = "kd_tree" if points.shape[1] <= 3 else "brute"
-    search = NearestNeighbors(n_neighbors=k, algorithm=algorithm).fit(points)
-    distances, indices = search.kneighbors()
-    return indices, distances
 
 
 def _geometric_median(map_: Points, weight: Points, grain: float) -> Points:
