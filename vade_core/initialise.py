@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,7 +13,12 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as FittedMixture
 
+from vade_core.neighbours import as_umap_counts, nearest
+
 Array = NDArray[np.float64]
+
+RESTART_SAMPLE = 10_000
+FEWEST_FOR_UMAP = 50
 
 
 @dataclass(frozen=True)
@@ -41,14 +47,77 @@ def relative_floor(latents: Array) -> float:
     return float(max(1e-6 * np.mean(np.var(latents, axis=0)), 1e-12))
 
 
+def likeliest_mixture(
+    points: Array,
+    n_clusters: int,
+    *,
+    covariance: str,
+    seed: int,
+    restarts: int,
+    sample: int = RESTART_SAMPLE,
+    finalists: int = 3,
+) -> FittedMixture:
+    """Fit a Gaussian mixture by EM from many starts and keep the likeliest.
+
+    Starts are tried on a seeded sample; the best of those that differ are then fitted to all
+    points, since the likelihoods of a sample may put two close solutions in the wrong order.
+    In float64, since EM on float32 latents can lose positive variances.
+
+    Parameters
+    ----------
+    points : ndarray of float64, shape (n, J)
+    n_clusters : int
+        K.
+    covariance : {"diag", "full"}
+    seed : int
+    restarts : int
+        How many starts of EM, each from k-means of its own.
+    sample : int
+        On how many points the starts are tried.
+    finalists : int
+        How many are then fitted to all points.
+
+    Returns
+    -------
+    sklearn.mixture.GaussianMixture
+    """
+    settings = {
+        "n_components": n_clusters,
+        "covariance_type": covariance,
+        "reg_covar": relative_floor(points),
+        "max_iter": 200,
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if len(points) <= sample or restarts == 1:
+            return FittedMixture(n_init=restarts, random_state=seed, **settings).fit(points)
+        few = points[np.random.default_rng(seed).choice(len(points), sample, replace=False)]
+        tried = [
+            FittedMixture(random_state=seed + start, **settings).fit(few)
+            for start in range(restarts)
+        ]
+        tried.sort(key=lambda fitted: -fitted.lower_bound_)
+        chosen: list[FittedMixture] = []
+        for fitted in tried:
+            # Equal likelihoods mean one and the same solution, found again.
+            if all(abs(fitted.lower_bound_ - other.lower_bound_) > 5e-3 for other in chosen):
+                chosen.append(fitted)
+        refined = [
+            FittedMixture(
+                weights_init=fitted.weights_,
+                means_init=fitted.means_,
+                precisions_init=fitted.precisions_,
+                **settings,
+            ).fit(points)
+            for fitted in chosen[:finalists]
+        ]
+    return max(refined, key=lambda fitted: fitted.lower_bound_)
+
+
 def diagonal_mixture(
     latents: NDArray[np.floating], n_clusters: int, *, seed: int, restarts: int = 10
 ) -> MixtureStart:
-    """Fit a diagonal Gaussian mixture by EM and keep the likeliest of several restarts.
-
-    VaDE's own start (VaDE paper, section 3.2). In float64, since EM on float32 latents can lose
-    positive variances. Restarts are ranked on at most 20,000 samples; the best is then fitted to
-    all of them.
+    """A diagonal Gaussian mixture on the latents: VaDE's own start (VaDE paper, section 3.2).
 
     Parameters
     ----------
@@ -57,7 +126,7 @@ def diagonal_mixture(
         K.
     seed : int
     restarts : int
-        How many starts of EM, each from k-means of its own.
+        See :func:`likeliest_mixture`.
 
     Returns
     -------
@@ -73,25 +142,7 @@ def diagonal_mixture(
         raise ValueError(f"{len(z)} samples cannot be sorted into {n_clusters} clusters.")
     if len(z) == 1:  # EM wants two points; one point is its own cluster
         z = np.repeat(z, 2, axis=0)
-    few = z
-    if len(z) > 20_000 and restarts > 1:
-        few = z[np.random.default_rng(seed).choice(len(z), 20_000, replace=False)]
-    common = {
-        "n_components": n_clusters,
-        "covariance_type": "diag",
-        "reg_covar": relative_floor(z),
-        "max_iter": 200,
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = FittedMixture(n_init=restarts, random_state=seed, **common).fit(few)
-        if few is not z:
-            fitted = FittedMixture(
-                weights_init=fitted.weights_,
-                means_init=fitted.means_,
-                precisions_init=fitted.precisions_,
-                **common,
-            ).fit(z)
+    fitted = likeliest_mixture(z, n_clusters, covariance="diag", seed=seed, restarts=restarts)
     return MixtureStart(
         fitted.weights_,
         fitted.means_,
@@ -115,13 +166,13 @@ def umap_mixture(
     n_clusters: int,
     *,
     seed: int,
-    restarts: int = 3,
-    n_neighbors: int = 20,
-    epochs: int = 200,
+    restarts: int = 10,
+    n_neighbours: int = 20,
+    epochs: int = 50,
 ) -> MixtureStart:
     """Clusters by a full-covariance mixture on a UMAP embedding of the latents.
 
-    UMAP pulls the autoencoder's latents into islands that a mixture finds every time
+    UMAP pulls the autoencoder's latents into islands that a mixture finds nearly every time
     (McInnes et al. 2018; the joint use follows N2D, McConville et al. 2021). The mixture that is
     returned has the clusters' moments in the latent space itself.
 
@@ -131,31 +182,56 @@ def umap_mixture(
     n_clusters : int
         K.
     seed : int
-        UMAP is seeded too, which keeps it on one thread: about 20 s for 70,000 samples.
-    n_neighbors, epochs : int
-        UMAP's.
+        A seeded UMAP runs on one thread. Its neighbours are searched exactly, on all threads.
     restarts : int
-        Restarts of the mixture.
+        See :func:`likeliest_mixture`.
+    n_neighbours : int
+        Of UMAP's graph.
+    epochs : int
+        Of UMAP; 200 find the same islands as 50.
     """
+    z = np.ascontiguousarray(latents, dtype=np.float32)
+    if len(z) < max(n_clusters, FEWEST_FOR_UMAP):
+        return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
+    embedded = embed(z, seed=seed, n_neighbours=n_neighbours, epochs=epochs).astype(np.float64)
+    fitted = likeliest_mixture(
+        embedded, n_clusters, covariance="full", seed=seed, restarts=restarts
+    )
+    clusters = fitted.predict(embedded).astype(np.int64)
+    return from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
+
+
+def embed(
+    points: NDArray[np.float32], *, seed: int, n_neighbours: int, epochs: int
+) -> NDArray[np.float32]:
+    """A seeded UMAP embedding for clustering: as many dimensions as the latents have, 10 at
+    most, and islands packed tightly."""
     import umap  # its import takes seconds
 
-    z = np.ascontiguousarray(latents, dtype=np.float32)
+    dimensions = points.shape[1]
+    components = min(10, max(2, dimensions))
+    known = nearest(points, min(n_neighbours, len(points)) - 1, n_jobs=-1)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        coordinates = umap.UMAP(
-            n_neighbors=min(n_neighbors, len(z) - 1),
+        # It warns that it cannot place new points later; nobody asks it to.
+        warnings.filterwarnings("ignore", message="precomputed_knn", category=UserWarning)
+        model = umap.UMAP(
+            n_neighbors=len(known[0][0]) + 1,
             min_dist=0.0,
-            n_components=min(10, max(2, len(z) - 2)),
+            n_components=components,
             n_epochs=epochs,
+            init="pca" if components <= dimensions else "random",
             random_state=seed,
             n_jobs=1,
-        ).fit_transform(z)
-        embedded = np.asarray(coordinates, dtype=np.float64)
-        found = FittedMixture(
-            n_clusters, n_init=restarts, random_state=seed, reg_covar=relative_floor(embedded)
-        ).fit(embedded)
-    clusters = found.predict(embedded).astype(np.int64)
-    return from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
+            precomputed_knn=as_umap_counts(*known),
+            force_approximation_algorithm=True,
+        )
+        return np.asarray(model.fit_transform(points), dtype=np.float32)
+
+
+def compile_umap() -> None:
+    """Let UMAP compile what :func:`embed` needs; some seconds, to be spent beside pretraining."""
+    points = np.random.default_rng(0).normal(size=(64, 10)).astype(np.float32)
+    embed(points, seed=0, n_neighbours=20, epochs=2)
 
 
 def from_clusters(latents: Array, clusters: NDArray[np.int64], n_clusters: int) -> MixtureStart:
@@ -187,14 +263,24 @@ class FindStart(Protocol):
 
 @dataclass(frozen=True)
 class Start:
-    """A way to start the mixture, and what it does in words."""
+    """A way to start the mixture.
+
+    Attributes
+    ----------
+    find : callable
+    words : str
+        What it does, for people.
+    prepare : callable, optional
+        What can be made ready beforehand, beside other work.
+    """
 
     find: FindStart
     words: str
+    prepare: Callable[[], None] | None = None
 
 
 STARTS: dict[str, Start] = {
     "gmm": Start(diagonal_mixture, "Fitting a Gaussian mixture to the latents"),
-    "umap": Start(umap_mixture, "UMAP of the latents, and a Gaussian mixture on it"),
+    "umap": Start(umap_mixture, "UMAP of the latents, and a Gaussian mixture on it", compile_umap),
     "kmeans": Start(kmeans_start, "k-means on the latents"),
 }

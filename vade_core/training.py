@@ -9,6 +9,7 @@ it would have drawn.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,6 +79,9 @@ class Phase:
         Adam's epsilon.
     action : callable, optional
         ``action(generator)`` gives findings. Runs once, in place of epochs.
+    prepare : callable, optional
+        Called in a thread of its own when the schedule begins, to have ready what the action
+        needs; it must not touch data, model or random states.
     """
 
     name: PhaseName
@@ -88,6 +92,7 @@ class Phase:
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
+    prepare: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -158,12 +163,21 @@ class Training:
         return None
 
     def __iter__(self) -> Iterator[EpochReport]:
+        preparing = {
+            stage: threading.Thread(target=phase.prepare, daemon=True)
+            for stage, phase in enumerate(self.phases)
+            if phase.prepare is not None and stage > self.position.stage
+        }
+        for thread in preparing.values():
+            thread.start()
         for stage in range(self.position.stage, len(self.phases)):
             phase = self.phases[stage]
             done = self.position.epochs_done if stage == self.position.stage else 0
             if phase.action is not None:
                 if done:
                     continue
+                if stage in preparing:
+                    preparing[stage].join()
                 began = time.perf_counter()
                 findings = phase.action(epoch_generator(self.seed, stage, 0, self.samples.device))
                 self.position = Position(stage, 1)

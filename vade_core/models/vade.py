@@ -138,9 +138,14 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             pretrain = PRETRAINING[self.pretraining]
             phases += pretrain(self.networks_, self.pretrain_epochs, self.pretrain_learning_rate)
         if self.start != "random":
-            words = STARTS[self.start].words
+            start = STARTS[self.start]
             phases.append(
-                Phase("start", words, action=lambda generator: self._start_mixture(samples))
+                Phase(
+                    "start",
+                    start.words,
+                    action=lambda generator: self._start_mixture(samples),
+                    prepare=start.prepare,
+                )
             )
         if self.clamped_epochs:
             words = "Training VaDE with clusters held to the start's"
