@@ -319,7 +319,12 @@ def test_map_frames_follow_the_run(trained: Path) -> None:
     assert frames is not None
     numbers, lines = run.frame_numbers(), run.metrics()
     assert frames.n_frames == len(numbers)
-    assert list(frames.epochs) == ["pretraining, epoch 1", "start", "epoch 1", "epoch 2"]
+    assert list(frames.epochs) == [
+        "pretraining, epoch 1",
+        "start",
+        "clusters held, epoch 1",
+        "clusters free, epoch 2",
+    ]
     assert frames.accuracy[-1] == lines[-1]["acc"]
     assert np.array_equal(frames.positions[-1], run.frame(numbers[-1]).maps["pca"])
     assert frames.matched[-1].tolist() == lines[-1]["matched"]

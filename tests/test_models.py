@@ -253,9 +253,11 @@ def test_a_umap_start_and_clamped_epochs(
     digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
 ) -> None:
     X, y = digits
-    model = small("vade", pretrain_epochs=40, start="umap", clamped_epochs=3, hidden=(64, 64)).fit(
-        X
-    )
+    model = small(
+        "vade", pretrain_epochs=40, start="umap", epochs=5, clamped_epochs=3, hidden=(64, 64)
+    ).fit(X)
+    assert [report.epoch for report in model.reports_][-6:] == [0, 1, 2, 3, 4, 5]
+    assert model.reports_[-1].epochs == 5
     assert [report.phase for report in model.reports_][-6:] == ["start", *["clamped"] * 3,
                                                                 "free", "free"]  # fmt: skip
     assert accuracy(y, model.start_clusters_) > 0.6
@@ -315,6 +317,7 @@ def test_bf16_training_stays_close_to_fp32(
         ({"pretraining": "magic"}, "pretraining must be"),
         ({"start": "magic"}, "start must be"),
         ({"start": "random", "clamped_epochs": 2}, "no clusters to clamp"),
+        ({"epochs": 2, "clamped_epochs": 2}, "leave none with free"),
         ({"likelihood": "poisson"}, "likelihood must be"),
         ({"precision": "fp8"}, "precision must be"),
     ],
@@ -344,6 +347,9 @@ def test_configure_reads_defaults_from_registry_and_preset() -> None:
     assert config.parameters["start"] == "umap"
     assert config.parameters["random_state"] == 3
     assert config.likelihood == "bernoulli"
+    assert (config.parameters["clamped_epochs"], config.parameters["epochs"]) == (20, 60)
+    short = configure(model="vade", dataset="digits", preset="robust", overrides={"epochs": 3})
+    assert short.parameters["clamped_epochs"] == 1
     supervised = configure(model="lambda-hot", dataset="digits", clusters=7)
     assert supervised.clusters == 10  # the classes decide
 

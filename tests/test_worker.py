@@ -28,7 +28,7 @@ SETTINGS: dict[str, Any] = {
     "hidden": [16, 16],
     "batch_size": 64,
     "pretrain_epochs": 3,
-    "epochs": 3,
+    "epochs": 4,
     "start_restarts": 1,
     "clamped_epochs": 1,
 }
@@ -83,7 +83,7 @@ def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:
         *(("pretrain", epoch) for epoch in (1, 2, 3)),
         ("start", 0),
         ("clamped", 1),
-        *(("free", epoch) for epoch in (1, 2, 3)),
+        *(("free", epoch) for epoch in (2, 3, 4)),
     ]
     names = ("acc", "nmi", "rand_index", "ari", "test_acc", "test_nmi", "test_rand_index")
     for line in lines:
@@ -91,7 +91,8 @@ def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:
         for name in names:
             assert (line[name] is None) == (line["phase"] == "pretrain")
     last = lines[-1]
-    terms = last["reconstruction"] + last["latent_kl"] + last["cluster_kl"]
+    weight = undisturbed.config.parameters["reconstruction_weight"]
+    terms = weight * last["reconstruction"] + last["latent_kl"] + last["cluster_kl"]
     assert last["loss"] == pytest.approx(terms, rel=1e-5)
     assert last["val_loss"] is not None
     assert undisturbed.status()["state"] == "finished"
@@ -237,7 +238,7 @@ def test_looking_at_a_lock_does_not_take_it(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no SIGTERM handlers")
 def test_sigterm_interrupts_resumably(undisturbed: Run, tmp_path: Path) -> None:
-    run = create_run(tmp_path, small_config(overrides={"epochs": 3}))
+    run = create_run(tmp_path, small_config())
     process = spawn(run)
     deadline = time.monotonic() + 60
     while len(run.metrics()) < 2 and time.monotonic() < deadline:
@@ -282,6 +283,24 @@ def test_shuffled_labels_change_no_weight_of_an_unsupervised_run(tmp_path: Path)
                 np.testing.assert_array_equal(value, other[name], err_msg=name)
     assert accuracies[2] is None
     assert None not in accuracies[:2]
+
+
+def test_a_start_by_umap_resumes_to_the_same_numbers_too(tmp_path: Path) -> None:
+    more = {"overrides": {"start": "umap", "epochs": 3}}
+    whole = create_run(tmp_path / "whole", small_config(**more))
+    Worker(whole).work()
+    for lines in (2, 3):  # before and right after the start
+        cut = create_run(tmp_path / f"cut-{lines}", small_config(**more))
+        worker = Worker(cut)
+
+        def interrupt(entry: dict[str, Any], worker: Worker = worker, lines: int = lines) -> None:
+            worker.control.interrupted = entry["report"] + 1 == lines
+
+        worker.listener = interrupt
+        assert worker.work() == "interrupted"
+        process = spawn(cut)  # in a process of its own, which compiles anew
+        process.communicate(timeout=120)
+        assert_same_outcome(cut, whole)
 
 
 @pytest.mark.parametrize("model", ["vae", "lambda-hot"])
@@ -408,7 +427,7 @@ def test_a_finished_run_trains_on(jobs: JobManager) -> None:
     while len(run.metrics()) < 10 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert wait_for(run, ("finished", "failed"), 60) == "finished"
-    assert [line["epoch"] for line in run.metrics()][-5:] == [1, 2, 3, 4, 5]
+    assert [line["epoch"] for line in run.metrics()][-5:] == [2, 3, 4, 5, 6]
 
 
 def test_a_second_manager_does_not_start_a_run_twice(jobs: JobManager) -> None:

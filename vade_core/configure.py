@@ -91,7 +91,12 @@ def configure(
     accepted = inspect.signature(entry.estimator).parameters
     parameters = {name: given.default for name, given in accepted.items()}
     parameters |= PRESETS[preset].of(model, trained.n_samples)
-    for name, value in (overrides or {}).items():
+    asked = dict(overrides or {})
+    if "epochs" in asked and parameters.get("clamped_epochs") and "clamped_epochs" not in asked:
+        # A shorter run keeps the recipe's proportions, and at least one free epoch.
+        share = parameters["clamped_epochs"] / parameters["epochs"]
+        parameters["clamped_epochs"] = min(round(share * asked["epochs"]), asked["epochs"] - 1)
+    for name, value in asked.items():
         if name not in accepted:
             raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
         parameters[name] = value

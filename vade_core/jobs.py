@@ -131,6 +131,7 @@ class JobManager:
                 self._process.wait(timeout=patience)
             except subprocess.TimeoutExpired:
                 self._process.kill()
+                self._process.wait()
         self._lock.release()
 
     def _watch(self) -> None:

@@ -134,14 +134,14 @@ PRESETS: dict[str, Preset] = {
     "robust": Preset(
         "robust",
         "Robust",
-        "A UMAP-assisted start, clusters held to it at first, then freed.",
+        "A start found with UMAP, clusters held to it at first, then set free.",
         {
             "vade": {
                 "pretraining": "autoencoder",
                 "pretrain_epochs": 10,
                 "start": "umap",
-                "clamped_epochs": 20,
                 "epochs": 60,
+                "clamped_epochs": 20,
                 # A quarter of the reconstruction term keeps the clusters of the start together.
                 "reconstruction_weight": 0.25,
             },
@@ -152,4 +152,4 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
-DEFAULT_PRESET = "short"
+DEFAULT_PRESET = "robust"

@@ -33,7 +33,8 @@ class EpochReport:
     phase : str
         ``pretrain``, ``start``, ``clamped``, ``free`` or ``train``.
     epoch, epochs : int
-        The phase's epoch, from 1, and how many it has. A start that is no epoch counts 0 of 0.
+        The epoch, from 1, and of how many: pretraining counts its own, clamped and free epochs
+        count through. A start that is no epoch counts 0 of 0.
     stage : int
         Number of the phase within the schedule, from 0; several phases may bear one name.
     words : str
@@ -68,13 +69,17 @@ class Phase:
         What it does, for people.
     epochs : int
         How many gradient epochs; 0 for an action.
+    before : int
+        Epochs that are counted before this phase's first: phases of one model count through.
+    counted : int, optional
+        Of how many epochs they are counted; by default ``before + epochs``.
     loss : callable, optional
         ``loss(x, rows, generator)`` gives the named terms of a batch, each a scalar, ``loss``
         among them. ``x`` is (n, D) in floating point, ``rows`` the batch's row numbers.
     parameters : callable, optional
         Gives the parameters to optimise.
     learning_rate : callable
-        Learning rate of an epoch, counted from 0.
+        Learning rate of an epoch, counted from 0 and from ``before``.
     adam_eps : float
         Adam's epsilon.
     action : callable, optional
@@ -87,12 +92,19 @@ class Phase:
     name: PhaseName
     words: str
     epochs: int = 0
+    before: int = 0
+    counted: int | None = None
     loss: BatchLoss | None = None
     parameters: Callable[[], Sequence[nn.Parameter]] | None = None
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
     prepare: Callable[[], None] | None = None
+
+    @property
+    def out_of(self) -> int:
+        """Of how many epochs this phase's are counted."""
+        return self.before + self.epochs if self.counted is None else self.counted
 
 
 @dataclass(frozen=True)
@@ -195,8 +207,8 @@ class Training:
                 self.position = Position(stage, epoch + 1)
                 yield EpochReport(
                     phase.name,
-                    epoch + 1,
-                    phase.epochs,
+                    phase.before + epoch + 1,
+                    phase.out_of,
                     stage,
                     phase.words,
                     time.perf_counter() - began,
@@ -210,7 +222,7 @@ class Training:
         device = self.samples.device
         generator = epoch_generator(self.seed, stage, epoch + 1, device)
         for group in self._optimiser.param_groups:
-            group["lr"] = phase.learning_rate(epoch)
+            group["lr"] = phase.learning_rate(phase.before + epoch)
         n = len(self.samples)
         order = torch.randperm(n, generator=generator, device=device)
         sums: dict[str, Tensor] = {}

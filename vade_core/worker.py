@@ -302,8 +302,8 @@ class Worker:
         self.control.say(
             phase.words,
             phase=phase.name,
-            epoch=done,
-            epochs=phase.epochs,
+            epoch=phase.before + done if phase.epochs else 0,
+            epochs=phase.out_of,
             past_epochs=past,
             total_epochs=total,
             seconds_an_epoch=seconds or None,

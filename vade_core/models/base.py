@@ -221,8 +221,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
         words: str,
         epochs: int,
         assignment: Tensor | None = None,
+        *,
+        before: int = 0,
     ) -> Phase:
-        """A phase that minimises -ELBO over networks and prior."""
+        """A phase that minimises -ELBO over networks and prior; ``before``: epochs that it had."""
 
         def loss(x: Tensor, rows: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
             given = None if assignment is None else assignment[rows]
@@ -232,6 +234,8 @@ class LatentModel(TransformerMixin, BaseEstimator):
             name,
             words,
             epochs,
+            before=before,
+            counted=self.epochs,
             loss=loss,
             parameters=self._parameters,
             learning_rate=decayed(

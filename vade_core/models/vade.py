@@ -47,11 +47,11 @@ class VaDE(ClusterMixin, LatentModel):
         their UMAP embedding, k-means, or random values.
     start_restarts : int
         Restarts of EM or k-means, the likeliest kept.
-    clamped_epochs : int
-        Epochs with gamma fixed to the start's clusters, before gamma is free. It is an E-step
-        with fixed responsibilities: still a lower bound, and no label is used.
     epochs : int
-        Epochs with gamma free.
+        VaDE's own epochs, pretraining not counted.
+    clamped_epochs : int
+        Of these, the first so many with gamma fixed to the start's clusters; then gamma is free.
+        It is an E-step with fixed responsibilities: still a lower bound, and no label is used.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -131,6 +131,11 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             raise ValueError(f"start must be {', '.join(STARTS)} or random, not {self.start!r}.")
         if self.clamped_epochs and self.start == "random":
             raise ValueError("A random start has no clusters to clamp to: set clamped_epochs=0.")
+        if self.clamped_epochs >= self.epochs and self.clamped_epochs:
+            raise ValueError(
+                f"{self.clamped_epochs} of {self.epochs} epochs clamped leave none with free "
+                "clusters, and that is VaDE: raise epochs, or lower clamped_epochs."
+            )
         # Filled by the start; it travels with the checkpoint.
         self.start_ = torch.full((len(samples),), -1, dtype=torch.int64, device=samples.device)
         phases: list[Phase] = []
@@ -154,7 +159,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             )
         words = "Training VaDE" if not self.clamped_epochs else "Training VaDE, clusters free"
         name = "free" if self.clamped_epochs else "train"
-        phases.append(self._training_phase(name, words, self.epochs))
+        free = self.epochs - self.clamped_epochs
+        phases.append(self._training_phase(name, words, free, before=self.clamped_epochs))
         return phases
 
     def _start_mixture(self, samples: Tensor) -> Mapping[str, object]:
