@@ -19,6 +19,12 @@ PAGES = [
     st.Page("pages/start.py", title="Start", icon=":material/home:", default=True),
     st.Page("pages/train.py", title="Train", icon=":material/play_circle:", url_path="train"),
     st.Page("pages/load.py", title="Load", icon=":material/folder_open:", url_path="load"),
+    st.Page(
+        "pages/time-machine.py",
+        title="Time machine",
+        icon=":material/history:",
+        url_path="time-machine",
+    ),
 ]
 
 st.set_page_config(

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.shared import colours, latent_map
-from pages.shared.map_frames import MapFrames, pack
+from pages.shared import latent_map
+from vade_core import colours
+from vade_core.map_frames import MapFrames, pack
 
 ROOT = Path(__file__).parents[1]
 N_POINTS = 240

@@ -18,6 +18,10 @@ from typing import Any, NoReturn
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.runs import RunError, list_runs, runs_root
 
+# Written out here, since the modules that know them bring scikit-learn along.
+EXPORTS = ("html", "csv", "projector")
+SEEDED_MAPS = ("tsne", "umap")
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="python -m vade_core",
-        description="Train, resume and evaluate VaDE, VAE and Lambda-Hot models.",
+        description="Train, resume, evaluate and export VaDE, VAE and Lambda-Hot models.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
@@ -93,6 +97,37 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run", type=Path, help="the run's folder")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(command=_evaluate)
+
+    export = commands.add_parser(
+        "export",
+        help="write a run for other programs",
+        description="Write a run for other programs: html, the time machine as one file that "
+        "opens without Python or a network; csv, a frame as a table; projector, a frame as a zip "
+        "for the Embedding Projector.",
+    )
+    export.add_argument("run", type=Path, help="the run's folder")
+    export.add_argument("--format", dest="form", choices=EXPORTS, default="html")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="replaced if there")
+    export.add_argument(
+        "--lens", metavar="tsne", help="the map (default: all for html, the first one for csv)"
+    )
+    export.add_argument(
+        "--frame", type=_whole, metavar="N", help="the frame, for csv and projector (default: last)"
+    )
+    export.set_defaults(command=_export)
+
+    again = commands.add_parser(
+        "remap",
+        help="make a frame's map again with another seed",
+        description="Make a frame's map again, from nothing, with another seed: what moves then "
+        "moves without any learning. The map is kept beside the run's frames.",
+    )
+    again.add_argument("run", type=Path, help="the run's folder")
+    again.add_argument("--frame", type=_whole, metavar="N", help="default: the last")
+    again.add_argument("--lens", choices=SEEDED_MAPS, default="tsne")
+    again.add_argument("--seed", type=_seed, default=1)
+    again.add_argument("--json", action="store_true", help="print one JSON object")
+    again.set_defaults(command=_remap)
     return parser
 
 
@@ -314,6 +349,47 @@ def _evaluate(options: argparse.Namespace) -> int:
         if isinstance(value, dict):
             value = "  ".join(f"{key}: {_shown(item)}" for key, item in value.items())
         print(f"{name:20} {_shown(value)}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from vade_core.exports import export_run, write_export
+    from vade_core.runs import Run
+
+    run = Run(options.run)
+    content = export_run(run, options.form, lens=options.lens, number=options.frame)
+    write_export(options.out, content)
+    print(f"{options.out}: {len(content):,} bytes", file=sys.stderr)
+    return 0
+
+
+def _remap(options: argparse.Namespace) -> int:
+    from vade_core.remap import Remap
+    from vade_core.runs import Run
+
+    run = Run(options.run)
+    numbers = run.frame_numbers()
+    if not numbers:
+        raise RunError(f"{run.id} has no frames yet: there is nothing to map.")
+    number = numbers[-1] if options.frame is None else options.frame
+    terminal = sys.stderr.isatty()
+
+    def listener(words: str, share: float) -> None:
+        if terminal:
+            bar = "#" * round(30 * share)
+            print(f"\r[{bar:<30}] {words}\033[K", end="", file=sys.stderr, flush=True)
+
+    task = Remap(run, number, options.lens, options.seed)
+    found = task.make(listener)
+    if terminal:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+    print(f"kept: {task.path}", file=sys.stderr)
+    told = {"moved": found.moved, "recall": found.recall}
+    if options.json:
+        print(json.dumps({**told, "path": str(task.path)}))
+    else:
+        for name, value in told.items():
+            print(f"{name:20} {value:.4f}")
     return 0
 
 

@@ -73,6 +73,7 @@ def tsne(
     seed: int = 0,
     perplexity: float = 30.0,
     n_jobs: int = 1,
+    progress: Callable[[float], None] | None = None,
 ) -> Map:
     """t-SNE (van der Maaten and Hinton 2008), started from the last frame where there is one.
 
@@ -94,6 +95,8 @@ def tsne(
     n_jobs : int
         Threads. One by default: beside a training process, more threads wait for each other.
         Set OMP_NUM_THREADS=1 too, which also holds for the neighbour search.
+    progress : callable, optional
+        Called every few iterations with the share of them that is done.
 
     Returns
     -------
@@ -137,8 +140,23 @@ def tsne(
         n_jobs=n_jobs,
         random_state=seed,
     )
+    total = sum(iterations for iterations, _, _ in stages)
+    done = 0
+
+    def tell(iteration: int, error: float, places: Points) -> None:
+        assert progress is not None
+        progress((done + iteration) / total)
+
     for iterations, exaggeration, momentum in stages:
-        embedding.optimize(iterations, exaggeration=exaggeration, momentum=momentum, inplace=True)
+        embedding.optimize(
+            iterations,
+            exaggeration=exaggeration,
+            momentum=momentum,
+            inplace=True,
+            callbacks=None if progress is None else tell,
+            callbacks_every_iters=10,
+        )
+        done += iterations
     placed = np.array(embedding, dtype=np.float64)
     return _float32(placed if before is None else _turned(_sized(placed, before), before))
 
@@ -270,6 +288,29 @@ LENSES: dict[str, Lens] = {
         "The first two latent dimensions as they are. With more dimensions, the rest is hidden.",
     ),
 }
+
+
+def turned_onto(map_: ArrayLike, reference: ArrayLike) -> Map:
+    """Give a map the spread of another, rotate or mirror it onto that one, and move it there.
+
+    Parameters
+    ----------
+    map_, reference : array_like of float, shape (n, 2)
+        Two maps of the same points.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2)
+        The map as close to the other as it gets without bending it.
+
+    Raises
+    ------
+    ValueError
+        If the maps differ in length or hold values that are not finite.
+    """
+    there = _checked_map(reference, len(np.asarray(reference)), "reference")
+    here = _checked_map(map_, len(there), "map_")
+    return _float32(_turned(_sized(here, there), there))
 
 
 def place_means(latents: ArrayLike, map_: ArrayLike, responsibilities: ArrayLike) -> Points:

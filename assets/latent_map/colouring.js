@@ -10,6 +10,7 @@ export const COLOURINGS = {
   },
   confidence: { title: "Confidence", needs: (store) => has(store, "confidence") },
   entropy: { title: "Entropy", needs: (store) => has(store, "entropy") },
+  trust: { title: "Neighbours kept", needs: (store) => has(store, "trust") },
 };
 
 function has(store, name) {
@@ -48,7 +49,7 @@ export class Colouring {
 
   /** Whether codes are kinds of things rather than amounts. */
   get isCategorical() {
-    return this.name !== "confidence" && this.name !== "entropy";
+    return !["confidence", "entropy", "trust"].includes(this.name);
   }
 
   /** Hex colour of a code. */
@@ -93,6 +94,7 @@ export class Colouring {
     if (this.name === "label") return labels ?? empty();
     if (this.name === "confidence") return frame.confidence ?? empty();
     if (this.name === "entropy") return frame.entropy ?? empty();
+    if (this.name === "trust") return frame.trust ?? empty();
     const { clusters } = frame;
     if (!clusters) return empty();
     if (this.name === "cluster") {

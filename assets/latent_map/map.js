@@ -7,6 +7,7 @@ import { CanvasRenderer } from "./renderer_canvas.js";
 import { drawOverlay } from "./overlay.js";
 import { Scrubber } from "./scrubber.js";
 import { Card, Legend, grouped, percent, write } from "./panels.js";
+import { savePicture } from "./snapshot.js";
 import { listenToGestures } from "./gestures.js";
 import { Player } from "./player.js";
 import { readTheme } from "./theme.js";
@@ -70,6 +71,7 @@ class LatentMap {
       lasso: () => this.setMode("lasso"),
       clear: () => this.select([]),
       reset: () => this.goHome(),
+      save: () => savePicture(this),
     };
     for (const [act, run] of Object.entries(acts)) {
       this.button(act).addEventListener("click", run);
@@ -113,8 +115,10 @@ class LatentMap {
     this.setStateValue = setStateValue;
     const { outcome, header } = this.store.accept(data);
     this.header = header;
-    this.root.style.height = `${header.height}px`;
+    const { height, above } = header;
+    this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
     this.theme = readTheme(this.root);
+    if (header.pace) this.player.pace = header.pace;
     if (outcome === "gap") {
       this.#askForAll();
       return;
@@ -255,14 +259,14 @@ class LatentMap {
     this.ratio = ratio;
     Object.assign(this.camera, { width, height });
     this.#refit();
-    this.scrubber.draw(this.store, this.find("track").clientWidth);
+    this.scrubber.draw(this.store, this.find("track").clientWidth, this.header.curve !== false);
     this.draw();
     this.change();
   }
 
   #refit() {
     const { camera, margins } = this;
-    const legend = camera.width > 700 ? 200 : camera.width > 420 ? 100 : 20;
+    const legend = camera.width > 700 ? 200 : camera.width > 340 ? 100 : 20;
     // The title and the caption stand beside the map where there is room, else above and below.
     const isWide = (camera.width - legend - camera.height) / 2 > 210;
     const [top, bottom] = isWide ? [20, 20] : [100, 40];

@@ -21,6 +21,13 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** What the highest and the lowest amount of a colouring mean. */
+const RAMP_ENDS = {
+  confidence: ["1: sure", "0"],
+  entropy: ["log K: any cluster", "0: one cluster"],
+  trust: ["all 10: trust it", "none"],
+};
+
 export class Legend {
   /** @param {HTMLElement} box @param {(code: number) => void} onPick */
   constructor(box, onPick) {
@@ -79,10 +86,10 @@ export class Legend {
     const steps = Array.from({ length: 9 }, (_, i) => colouring.colour(Math.round((255 * i) / 8)));
     const bar = htmlElement("div", "lm-ramp");
     bar.style.background = `linear-gradient(to top, ${steps.join(", ")})`;
-    const isEntropy = colouring.name === "entropy";
+    const [most, least] = RAMP_ENDS[colouring.name];
     const ends = htmlElement("div", "lm-ramp-ends");
-    ends.append(htmlElement("span", "", isEntropy ? "log K: any cluster" : "1: sure"));
-    ends.append(htmlElement("span", "", isEntropy ? "0: one cluster" : "0"));
+    ends.append(htmlElement("span", "", most));
+    ends.append(htmlElement("span", "", least));
     const row = htmlElement("div", "lm-ramp-row");
     row.append(bar, ends);
     this.box.append(row);
@@ -148,6 +155,7 @@ export class Card {
       facts.push(["", matched === labels[i] ? "● right" : "✕ wrong"]);
     }
     if (frame.confidence && cluster !== null) facts.push(["sure", percent(frame.confidence[i] / 255, 0)]);
+    if (frame.trust) facts.push(["kept", `${percent(frame.trust[i] / 255, 0)} of neighbours`]);
     facts.push(["point", grouped(i)]);
     this.facts.replaceChildren(...facts.flatMap(([name, value]) => [
       htmlElement("dt", "", name), htmlElement("dd", "", value)]));

@@ -10,6 +10,8 @@ export class Player {
     this.position = 0;
     this.count = 0;
     this.speed = 1;
+    /** Frames a second at speed 1. */
+    this.pace = FRAMES_A_SECOND;
     this.playing = false;
     /** Whether the last frame is shown and later ones shall be. */
     this.following = true;
@@ -84,7 +86,7 @@ export class Player {
   /** Lets time pass. @returns {boolean} whether it has just come to rest */
   advance(seconds) {
     if (this.playing) {
-      const rate = Math.max(FRAMES_A_SECOND, this.count / LONGEST_SHOW) * this.speed;
+      const rate = Math.max(this.pace, this.count / LONGEST_SHOW) * this.speed;
       this.position += rate * seconds;
       if (this.position < this.last) return false;
       this.position = this.last;

@@ -58,7 +58,7 @@ export class Scrubber {
   }
 
   /** Draws everything but the handle anew. @param {import("./store.js").Store} store */
-  draw(store, width) {
+  draw(store, width, withCurve) {
     this.count = store.frames.length;
     this.width = width;
     const { svg } = this;
@@ -67,7 +67,8 @@ export class Scrubber {
     svg.replaceChildren();
     if (!this.count || width < 50) return;
     this.#drawPhases(store.frames);
-    this.#drawCurve(store.frames);
+    if (!withCurve) return;
+    this.#drawCurve(store);
     this.#drawRemarkable(store);
   }
 
@@ -96,7 +97,7 @@ export class Scrubber {
     }
   }
 
-  #drawCurve(frames) {
+  #drawCurve({ frames, labels }) {
     let line = "";
     let area = "";
     let open = null;
@@ -119,7 +120,8 @@ export class Scrubber {
     });
     close(last);
     if (!line) {
-      this.svg.append(svgElement("text", { x: SIDE, y: TOP + 18 }, "No labels, so no ACC curve."));
+      const why = labels ? "ACC comes with the clusters." : "No labels, so no ACC curve.";
+      this.svg.append(svgElement("text", { x: SIDE, y: TOP + 18 }, why));
       return;
     }
     this.svg.append(svgElement("path", { class: "lm-area", d: area }));

@@ -18,6 +18,7 @@
  * @property {Uint8Array|null} clusters
  * @property {Uint8Array|null} confidence
  * @property {Uint8Array|null} entropy
+ * @property {Uint8Array|null} trust  share of its neighbours that each point kept
  * @property {Uint8Array|null} shares  responsibilities, K of each point in turn
  */
 
@@ -88,7 +89,14 @@ export class Store {
     }
     if (isNew) this.#startRun(decoded);
     const kept = isNew ? 0 : header.first + same;
-    const changed = isNew || kept < this.frames.length || same < brought.length;
+    let changed = isNew || kept < this.frames.length || same < brought.length;
+    // How far points can be trusted may come later than the frames themselves.
+    for (let i = 0; i < same; i++) {
+      const held = this.frames[header.first + i];
+      if (held.trust || !brought[i].trust) continue;
+      Object.assign(held, { trust: brought[i].trust, recall: brought[i].recall });
+      changed = true;
+    }
     this.frames = this.frames.slice(0, kept).concat(brought.slice(same));
     this.#count();
     const outcome = isNew ? "new run" : changed ? "frames" : "nothing";
@@ -121,6 +129,7 @@ export class Store {
     const clusters = rows("clusters", n);
     const confidence = rows("confidence", n);
     const entropy = rows("entropy", n);
+    const trust = rows("trust", n);
     const k = header.parts.responsibilities?.[2].at(-1) ?? 0;
     const shares = rows("responsibilities", n * k);
     return header.frames.map((described, i) => ({
@@ -134,6 +143,7 @@ export class Store {
       clusters: clusters(i),
       confidence: confidence(i),
       entropy: entropy(i),
+      trust: trust(i),
       shares: k && header.first + i >= header.sharesFirst
         ? shares(header.first + i - header.sharesFirst)
         : null,

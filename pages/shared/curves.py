@@ -16,7 +16,8 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.colours import PALETTE, UNKNOWN
+from vade_core.colours import PALETTE, UNKNOWN
+from vade_core.run_frames import PHASES, phase_title
 
 ASSETS = Path(__file__).parents[2] / "assets" / "curves"
 
@@ -24,15 +25,6 @@ __all__ = ["PHASES", "draw_losses", "draw_scores", "loss_spec", "phase_title", "
 
 Line = Mapping[str, Any]
 Spec = dict[str, Any]
-
-PHASES: dict[str, str] = {
-    "pretrain": "Pretraining",
-    "start": "Start",
-    "clamped": "Clusters held",
-    "free": "Clusters free",
-    "train": "Training",
-}
-"""What the parts of a training are called on a page."""
 
 _SHADED = ("pretrain", "clamped")
 
@@ -224,17 +216,6 @@ def _axis(lines: Sequence[Line]) -> Spec:
         "titles": [_title(line) for line in lines],
         "phases": phases,
     }
-
-
-def phase_title(phase: str) -> str:
-    """What a phase is called on a page.
-
-    Examples
-    --------
-    >>> phase_title("pretrain"), phase_title("annealed")
-    ('Pretraining', 'Annealed')
-    """
-    return PHASES.get(phase, phase.replace("_", " ").capitalize())
 
 
 def _title(line: Line) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import base64
 import html
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +11,8 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.shared.colours import PALETTE
+from vade_core.colours import PALETTE
+from vade_core.png import png_of
 
 __all__ = [
     "picture_rows",
@@ -126,23 +125,6 @@ def _as_grey(name: str, pictures: NDArray[Any]) -> NDArray[np.uint8]:
         return values
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=1.0, neginf=0.0)
     return np.rint(finite.clip(0, 1) * 255).astype(np.uint8)
-
-
-def png_of(picture: NDArray[np.uint8]) -> bytes:
-    """A grey picture (h, w) as a PNG file."""
-    height, width = picture.shape
-    # Each row begins with the number of its filter: 0, none.
-    rows = np.zeros((height, width + 1), dtype=np.uint8)
-    rows[:, 1:] = picture
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        check = struct.pack(">I", zlib.crc32(kind + content))
-        return struct.pack(">I", len(content)) + kind + content + check
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    body = zlib.compress(rows.tobytes(), 6)
-    signature = b"\x89PNG\r\n\x1a\n"
-    return signature + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 def _profiles_html(rows: Sequence[Row], caption: str) -> str:

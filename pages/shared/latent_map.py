@@ -8,41 +8,33 @@ in `_message`.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.shared.colours import PALETTE, RAMP, RIGHT, UNKNOWN, WRONG, text_on
-from pages.shared.map_frames import MapFrames, pack
-
-__all__ = ["COLOURINGS", "MapAnswer", "MapFrames", "latent_map"]
-
-COLOURINGS = ("label", "cluster", "right", "confidence", "entropy")
-"""What the points can be coloured by."""
-
-ASSETS = Path(__file__).parents[2] / "assets" / "latent_map"
-
-# In the order of use: each file may import from the ones before it.
-SOURCES = (
-    "store.js",
-    "view.js",
-    "colouring.js",
-    "renderer_webgl.js",
-    "renderer_canvas.js",
-    "overlay.js",
-    "scrubber.js",
-    "panels.js",
-    "gestures.js",
-    "player.js",
-    "theme.js",
-    "keys.js",
-    "map.js",
+from vade_core.map_frames import MapFrames, pack
+from vade_core.map_page import (
+    ASSETS,
+    COLOURINGS,
+    SOURCES,
+    join_modules,
+    map_options,
+    map_script,
 )
+from vade_core.map_page import read_source as _read
+
+__all__ = [
+    "ASSETS",
+    "COLOURINGS",
+    "SOURCES",
+    "MapAnswer",
+    "MapFrames",
+    "join_modules",
+    "latent_map",
+]
 
 # Frames that a live map sends again with the new ones: the browser skips a message when
 # several arrive at once, and with this tail need not ask for it.
@@ -75,6 +67,10 @@ def latent_map(
     colour: str = "label",
     autoplay: bool = False,
     force_canvas2d: bool = False,
+    above: int = 0,
+    curve: bool = True,
+    name: str = "map",
+    pace: float = 2.5,
 ) -> MapAnswer:
     """Draw a latent map that plays, scrubs, zooms and answers.
 
@@ -94,6 +90,15 @@ def latent_map(
         Whether the map plays from its first frame when it appears.
     force_canvas2d : bool
         Whether to draw without WebGL2 even where there is one.
+    above : int
+        Where it is not 0, the element is at least as high as the window less so many CSS
+        pixels, which what stands above it needs.
+    curve : bool
+        Whether the ACC curve and its marks are drawn under the scrubber.
+    name : str
+        What a saved picture's file name begins with.
+    pace : float
+        Frames a second at speed 1.
 
     Returns
     -------
@@ -112,20 +117,18 @@ def latent_map(
     """
     if colour not in COLOURINGS:
         raise ValueError(f"No colouring {colour!r}; choose one of {', '.join(COLOURINGS)}.")
-    options = {
-        "key": key,
-        "height": max(360, int(height)),
-        "live": live,
-        "colour": colour,
-        "autoplay": autoplay,
-        "forceCanvas2d": force_canvas2d,
-        "palette": PALETTE,
-        "textOn": [text_on(c) for c in PALETTE],
-        "ramp": RAMP,
-        "right": RIGHT,
-        "wrong": WRONG,
-        "unknown": UNKNOWN,
-    }
+    options = map_options(
+        key=key,
+        height=max(360, int(height)),
+        live=live,
+        colour=colour,
+        autoplay=autoplay,
+        forceCanvas2d=force_canvas2d,
+        above=int(above),
+        curve=curve,
+        name=name,
+        pace=pace,
+    )
     state = st.session_state.get(key) or {}
     answer = _component()(
         key=key,
@@ -155,7 +158,7 @@ def _message(
     room and 195 ms; Arrow takes 3 ms and hands the page a table to unwrap. Packing itself takes
     10 ms. Streamlit sends an unchanged message only once.
     """
-    run = frames.run_digest()
+    run = (frames.run_digest(), frames.trust is None)
     sent = st.session_state.get(note) or {}
     stamp = (need or {}).get("stamp")
     first = 0
@@ -200,30 +203,5 @@ def _component() -> Callable[..., Any]:
         "vade_explorer.latent_map",
         html=_read("map.html"),
         css=_read("map.css"),
-        js=join_modules([_read(name) for name in SOURCES]),
+        js=map_script(),
     )
-
-
-def _read(name: str) -> str:
-    return (ASSETS / name).read_text(encoding="utf-8")
-
-
-def join_modules(sources: list[str]) -> str:
-    """Join ES modules into one: the component takes a single string.
-
-    Imports of sibling files are dropped, and of the exports only ``export default`` stays. So
-    no two files may use one name at their top level.
-
-    Parameters
-    ----------
-    sources : list of str
-        The files' contents, each after those that it imports.
-
-    Returns
-    -------
-    str
-        One module.
-    """
-    joined = "\n".join(sources)
-    joined = re.sub(r'^import [^;]*? from "\./[^"]+";\n', "", joined, flags=re.MULTILINE)
-    return re.sub(r"^export (?!default)", "", joined, flags=re.MULTILINE)

@@ -13,8 +13,8 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.shared.colours import colour_of
 from pages.shared.session import cached_frame, cached_metrics, cached_stage, model_title, percent
+from vade_core.colours import colour_of
 from vade_core.runs import BROKEN, Run, RunError
 
 LOAD_PAGE = "pages/load.py"

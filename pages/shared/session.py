@@ -40,7 +40,7 @@ ERROR_ICON = ":material/error:"
 Stamp = tuple[tuple[int, int], ...]
 
 
-def _enter_by_the_front_door() -> None:
+def enter_by_the_front_door() -> None:
     """Start again from app.py where Streamlit went straight to a page.
 
     Until `st.navigation` has been called once, Streamlit takes a folder named "pages" for its
@@ -52,7 +52,7 @@ def _enter_by_the_front_door() -> None:
         st.rerun()
 
 
-_enter_by_the_front_door()
+enter_by_the_front_door()
 
 
 # --- The job manager ----------------------------------------------------------------------------

@@ -63,6 +63,8 @@ class MapFrames:
     recall : sequence of float or None
         F values in [0, 1]: the mean share of the ten nearest neighbours in latent space that
         are among the ten nearest on the map.
+    trust : np.ndarray or None
+        (F, n) uint8, that share of each point; 255 is 1.
 
     Raises
     ------
@@ -87,6 +89,7 @@ class MapFrames:
     caption: str = ""
     total: int | None = None
     recall: Sequence[float | None] | None = None
+    trust: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.positions.ndim != 3 or self.positions.shape[2] != 2:
@@ -102,7 +105,7 @@ class MapFrames:
                 raise ValueError(
                     f"{name} has {len(values)} entries; give one for each of the {count} frames."
                 )
-        for name in ("clusters", "confidence", "entropy"):
+        for name in ("clusters", "confidence", "entropy", "trust"):
             self._check(name, (count, points))
         self._check("labels", (points,))
         self._check("matched", (count, None))
@@ -193,7 +196,7 @@ def pack(frames: MapFrames, first: int = 0, options: dict[str, Any] | None = Non
     clusters = [frames.assigned(i) for i in range(max(0, first - 1), frames.n_frames)]
     if frames.clusters is not None:
         parts["clusters"] = np.array(clusters[min(first, 1) :], np.uint8)
-    for name in ("confidence", "entropy"):
+    for name in ("confidence", "entropy", "trust"):
         values = getattr(frames, name)
         if values is not None:
             parts[name] = values[kept].astype(np.uint8)

@@ -1,0 +1,74 @@
+"""Downloads of a run for other programs, as buttons on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from pages.shared.run_map import lenses_of, read_frames
+from vade_core.exports import frame_csv, projector_zip, time_machine_html
+from vade_core.projection import LENSES
+from vade_core.runs import Run
+
+__all__ = ["draw_exports"]
+
+
+def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
+    """Draw the downloads of a run; each file is made when somebody asks for it.
+
+    Parameters
+    ----------
+    run : Run
+    lens : str
+        The map that is shown.
+    number : int
+        The frame that is shown, by its number within the run.
+    title : str
+        What that frame is called.
+    """
+    with st.popover("Export", icon=":material/ios_share:", width="stretch"):
+        st.markdown("The picture itself: **PNG** above the map.")
+        _button(
+            "Time machine as HTML",
+            lambda: time_machine_html(
+                run, lenses_of(run), lambda opened, name: read_frames(opened, name, trust=True)
+            ).encode(),
+            f"{run.id}.html",
+            "text/html",
+            "One file with every map of this run. It opens without Python and without a network.",
+            ":material/movie:",
+        )
+        _button(
+            "This frame as CSV",
+            lambda: frame_csv(run, number, lens).encode(),
+            f"{run.id}-{number:05d}-{lens}.csv",
+            "text/csv",
+            f"{LENSES[lens].title}, {title}: row, label, cluster, x, y, max gamma of each point.",
+            ":material/table:",
+        )
+        _button(
+            "This frame for the Embedding Projector",
+            lambda: projector_zip(run, number),
+            f"{run.id}-{number:05d}-projector.zip",
+            "application/zip",
+            "Latents, labels and pictures: tensors.tsv, metadata.tsv, sprite.png and their "
+            "configuration, zipped.",
+            ":material/hub:",
+        )
+
+
+def _button(
+    label: str, make: Callable[[], bytes], name: str, kind: str, words: str, icon: str
+) -> None:
+    st.download_button(
+        label,
+        make,
+        file_name=name,
+        mime=kind,
+        icon=icon,
+        on_click="ignore",
+        key=f"tm-export-{name.rpartition('.')[2]}",
+        width="stretch",
+    )
+    st.caption(words)

@@ -1,0 +1,265 @@
+"""Time machine: a run's map through all its epochs, large, with what it is made of.
+
+``?run=ID`` opens a run, ``&lens=umap`` a map of it. Nothing is trained here; a map with another
+seed is made by a process of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.exports import draw_exports
+from pages.shared.gallery import draw_gallery
+from pages.shared.latent_map import latent_map
+from pages.shared.other_seed import draw_other_seed, is_busy
+from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
+from pages.shared.run_cards import date_words, title_of
+from pages.shared.run_map import lenses_of, read_frames, say_skipped
+from pages.shared.session import (
+    fail,
+    open_run,
+    percent,
+    put_into_link,
+    query_run_id,
+    read_summaries,
+    roots,
+    take_from_link,
+)
+from vade_core.projection import LENSES
+from vade_core.run_frames import RunFrames
+from vade_core.runs import BROKEN, RUNNING_STATES, Run, RunError, find_run
+
+# What stands above the map and must stay below it, in CSS pixels of the window.
+ABOVE = 160
+LEAST_HEIGHT = 520
+MOST_MOMENTS = 8
+
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+[data-testid="stStatusWidget"] { display: none; }
+</style>
+"""
+
+
+def main() -> None:
+    """The chosen run's time machine, or why there is none."""
+    st.html(STYLE)
+    summaries = [s for s in read_summaries() if s["state"] != BROKEN]
+    asked = query_run_id()
+    if asked is not None and asked not in {s["id"] for s in summaries}:
+        # Says what is wrong with it.
+        open_run(asked)
+    if not summaries:
+        with st.container(border=True):
+            st.markdown("#### No runs yet")
+            st.markdown("The time machine travels through the epochs of a run: train one first.")
+            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="tm-head"):
+        run_id = choose_run(summaries)
+        run = open_run(run_id)
+        if run is None:
+            return
+        try:
+            lens = choose_lens(run)
+        except RunError as error:
+            fail(str(error))
+            return
+    if lens is None:
+        st.info("This run was made without maps.", icon=":material/map:")
+        return
+    moving = is_moving(run)
+    st.fragment(draw_body, run_every=1 if moving else None)(run_id, lens, moving)
+
+
+def choose_run(summaries: list[dict[str, Any]]) -> str:
+    """Draw the choice of a run; a link carries it."""
+    known = {str(s["id"]): s for s in summaries}
+    first = next((i for i, s in known.items() if s["acc"] is not None), next(iter(known)))
+    take_from_link("tm-run", "run", first, known)
+    chosen: str = st.selectbox(
+        "Run",
+        list(known),
+        key="tm-run",
+        format_func=lambda run_id: run_words(known[run_id]),
+        label_visibility="collapsed",
+        width=520,
+        persist_state="session",
+    )
+    put_into_link("tm-run", "run", None)
+    return chosen
+
+
+def run_words(summary: dict[str, Any]) -> str:
+    """What a run is, in a line of a list."""
+    words = [
+        title_of(summary),
+        f"K = {summary['clusters']}",
+        f"ACC {percent(summary['acc'])}" if summary["acc"] is not None else "",
+        "recorded" if summary.get("recorded") else date_words(summary["created"]),
+    ]
+    return " · ".join(word for word in words if word)
+
+
+def choose_lens(run: Run) -> str | None:
+    """Draw the choice of a map; a link carries it."""
+    lenses = lenses_of(run)
+    if not lenses:
+        return None
+    lens = lenses[0]
+    if len(lenses) > 1:
+        take_from_link("tm-lens", "lens", lenses[0], lenses)
+        lens = (
+            st.segmented_control(
+                "Map",
+                lenses,
+                required=True,
+                key="tm-lens",
+                format_func=lambda name: LENSES[name].title,
+                label_visibility="collapsed",
+                persist_state="session",
+            )
+            or lens
+        )
+        put_into_link("tm-lens", "lens", lenses[0])
+    else:
+        st.query_params.pop("lens", None)
+    return lens
+
+
+def is_moving(run: Run) -> bool:
+    """Whether something changes without anybody's doing: a training, a map that is made."""
+    return run.status()["state"] in (*RUNNING_STATES, "queued") or is_busy()
+
+
+def draw_body(run_id: str, lens: str, moving: bool) -> None:
+    """The map and everything that depends on it."""
+    try:
+        run = find_run(run_id, roots())
+        if is_moving(run) != moving:
+            st.rerun(scope="app")
+        draw_machine(run, lens)
+    except (RunError, OSError) as error:
+        fail(str(error))
+
+
+def draw_machine(run: Run, lens: str) -> None:
+    """The big map with the selected points, the river, and the map of another seed."""
+    live = run.status()["state"] in RUNNING_STATES
+    by_trust = bool(st.session_state.get("tm-trust"))
+    found = read_frames(run, lens, trust=by_trust)
+    frames = found.frames
+    if frames is None:
+        if not found.skipped:
+            words = "The map begins with the first epoch." if live else "This run has no frames."
+            st.info(words, icon=":material/map:")
+        say_skipped(found)
+        return
+    usual = "cluster" if frames.labels is None else "label"
+    left, right = st.columns([7, 3], gap="medium")
+    with left:
+        answer = latent_map(
+            frames,
+            key=f"tm-{run.id}",
+            height=LEAST_HEIGHT,
+            above=ABOVE,
+            live=live,
+            colour="trust" if by_trust else usual,
+            autoplay=not live,
+            name=run.id,
+        )
+        say_skipped(found)
+    with right:
+        draw_gallery(frames, answer.selected, answer.frame)
+        draw_trust(found, lens, answer.frame)
+        title = str(frames.epochs[answer.frame])
+        draw_exports(run, lens, found.numbers[answer.frame], title)
+    draw_clusters(run, found)
+    st.subheader("The same latents, another seed", anchor=False)
+    draw_other_seed(run, lens, found, answer.frame)
+
+
+def draw_trust(found: RunFrames, lens: str, i: int) -> None:
+    """How far the frame that is shown can be trusted."""
+    assert found.frames is not None
+    frames = found.frames
+    st.subheader("How far to trust it", anchor=False)
+    st.markdown(LENSES[lens].words)
+    if frames.recall is not None and frames.recall[i] is not None:
+        share = percent(frames.recall[i])
+        title = frames.epochs[i]
+        st.markdown(
+            f"**{share}** of the ten nearest neighbours in latent space are among the ten "
+            f"nearest on this map, {title}."
+        )
+    st.toggle(
+        "Colour the points by it",
+        key="tm-trust",
+        persist_state="session",
+        help="Blue points keep their neighbours. Around orange ones the map misleads.",
+    )
+
+
+def draw_clusters(run: Run, found: RunFrames) -> None:
+    """The river of assignments over some epochs."""
+    assert found.frames is not None
+    frames = found.frames
+    st.subheader("Clusters through time", anchor=False)
+    usual = usual_moments(frames, found.phases)
+    if len(usual) < 2:
+        st.info("The river begins with the second epoch that has clusters.")
+        return
+    known = [i for i in range(frames.n_frames) if i >= usual[0]]
+    titles = {found.numbers[i]: str(frames.epochs[i]) for i in known}
+    places = {found.numbers[i]: i for i in known}
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        # By the frames' numbers: places shift where a frame cannot be read any more.
+        key = f"tm-moments-{run.id}"
+        follow_usual(key, [found.numbers[i] for i in usual], titles)
+        chosen = st.multiselect(
+            "Epochs",
+            list(titles),
+            format_func=titles.__getitem__,
+            max_selections=MOST_MOMENTS,
+            key=key,
+            width="stretch",
+            persist_state="session",
+        )
+        labels = frames.labels is not None and st.toggle(
+            "Labels at the end", key="tm-labels", persist_state="session"
+        )
+    moments = sorted(places[number] for number in chosen)
+    if not moments or len(moments) + labels < 2:
+        st.info("Choose at least two epochs.", icon=":material/water:")
+        return
+    spec = river_spec(frames, moments, labels=labels)
+    draw_river(spec, key=f"tm-river-{run.id}")
+    st.caption(
+        " ".join(
+            [
+                "A column is an epoch, a bar a cluster, a stream the points that went from one to "
+                "the other. A cluster wears the colour of the class it is matched with."
+                if frames.matched is not None and (frames.matched >= 0).any()
+                else "A column is an epoch, a bar a cluster, a stream the points that went from "
+                "one to the other.",
+                sentence_about(spec),
+            ]
+        )
+    )
+
+
+def follow_usual(key: str, usual: list[int], known: Collection[int]) -> None:
+    """Let a choice of epochs follow a run that goes on, until a person chooses."""
+    before, now = st.session_state.get(f"{key}:usual"), st.session_state.get(key)
+    if now is None or now == before:
+        st.session_state[key] = usual
+    elif any(number not in known for number in now):
+        st.session_state[key] = [number for number in now if number in known]
+    st.session_state[f"{key}:usual"] = usual
+
+
+main()
