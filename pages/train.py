@@ -23,7 +23,7 @@ STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; }
 .st-key-train-panels { display: grid; align-items: start; gap: 1.5rem 2rem;
-  grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, max(400px, 34%)), 1fr)); }
 .st-key-train-panels > :nth-child(2) { grid-row: span 2; }
 .st-key-train-start button { padding: .7rem 1rem; }
 .st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }

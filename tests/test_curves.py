@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import json
 from typing import Any
 
 import pytest
 
+from pages.shared import curves
 from pages.shared.curves import loss_spec, phase_title, score_spec
 
 
@@ -159,3 +161,9 @@ def test_numbers_that_are_none_of_a_foreign_file_leave_gaps_and_json() -> None:
 def test_lines_differ_without_colour() -> None:
     dashes = [one["dash"] for one in score_spec(LINES, None)["panels"][0]["series"]]
     assert len(set(dashes)) == len(dashes)
+
+
+def test_the_examples_in_the_docstrings_hold() -> None:
+    found = doctest.testmod(curves)
+    assert found.attempted >= 4
+    assert found.failed == 0

@@ -73,8 +73,13 @@ def draw_scores(
     _draw(score_spec(lines, baseline, part), key, height)
 
 
-def draw_losses(lines: Sequence[Line], key: str, height: int = 230) -> None:
-    """Draw every named term of the loss on a scale of its own, in nats a sample.
+def draw_losses(
+    lines: Sequence[Line],
+    key: str,
+    height: int = 230,
+    parameters: Mapping[str, Any] | None = None,
+) -> None:
+    """Draw every named term of the loss on a scale of its own, in nats a sample, under a title.
 
     Parameters
     ----------
@@ -84,8 +89,32 @@ def draw_losses(lines: Sequence[Line], key: str, height: int = 230) -> None:
         The chart's name on the page. A person's zoom belongs to it.
     height : int
         Of each term's panel, in CSS pixels.
+    parameters : mapping, optional
+        The model's; where they weight the terms, a sentence says how.
     """
+    st.subheader("Loss, in nats a sample")
+    if words := weighting_words(parameters or {}):
+        st.caption(words)
     _draw(loss_spec(lines), key, height)
+
+
+def weighting_words(parameters: Mapping[str, Any]) -> str:
+    """How the terms make up the loss, where it is not their plain sum; else nothing.
+
+    Examples
+    --------
+    >>> weighting_words({"reconstruction_weight": 0.25, "kl_weight": 1.0})
+    'After pretraining, the loss counts the reconstruction 0.25 times and the KL terms once.'
+    >>> weighting_words({"reconstruction_weight": 1, "kl_weight": 1})
+    ''
+    """
+    weights = [parameters.get(name, 1.0) for name in ("reconstruction_weight", "kl_weight")]
+    if weights == [1.0, 1.0]:
+        return ""
+    first, second = ("once" if weight == 1 else f"{weight:g} times" for weight in weights)
+    return (
+        f"After pretraining, the loss counts the reconstruction {first} and the KL terms {second}."
+    )
 
 
 def score_spec(

@@ -75,8 +75,10 @@ def draw_overview(run: Run, live: bool) -> None:
 def draw_curves(run: Run, live: bool) -> None:
     """The scores and the loss in its named terms."""
     _section(lambda: _scores(run, height=430, key=f"scores-wide-{run.id}"))
-    st.subheader("Loss, in nats a sample")
-    _section(lambda: draw_losses(cached_metrics(run), key=f"losses-{run.id}"))
+    parameters = run.config.parameters
+    _section(
+        lambda: draw_losses(cached_metrics(run), key=f"losses-{run.id}", parameters=parameters)
+    )
 
 
 def _scores(run: Run, height: int, key: str) -> None:

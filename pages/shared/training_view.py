@@ -126,8 +126,7 @@ def _draw_panels(run: Run) -> None:
             draw_run_map(run, key=f"train-map-{run.id}", live=going, title="Latent space")
             _draw_reconstructions(run, lines)
         with st.container():
-            st.subheader("Loss, in nats a sample")
-            draw_losses(lines, key=f"train-losses-{run.id}")
+            draw_losses(lines, key=f"train-losses-{run.id}", parameters=run.config.parameters)
 
 
 def _draw_controls(run: Run, state: str) -> None:
