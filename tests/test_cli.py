@@ -61,6 +61,16 @@ def test_train_evaluate_runs_and_resume(capsys: pytest.CaptureFixture[str], tmp_
     assert "nothing to do" in err
 
 
+def test_a_runs_id_serves_for_its_folder(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADE_RUNS", str(tmp_path))
+    assert run(capsys, "train", *SMALL)[0] == 0
+    (row,) = json.loads(run(capsys, "runs", "--json")[1])
+    assert run(capsys, "evaluate", row["id"], "--json")[0] == 0
+    assert "nothing to do" in run(capsys, "resume", row["id"])[2]
+
+
 def test_equal_seeds_print_equal_evaluations(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -165,5 +165,5 @@ def test_lines_differ_without_colour() -> None:
 
 def test_the_examples_in_the_docstrings_hold() -> None:
     found = doctest.testmod(curves)
-    assert found.attempted >= 4
+    assert found.attempted >= 2
     assert found.failed == 0

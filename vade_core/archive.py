@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 
 from vade_core.archive_checks import (
     ArchiveError,
+    check_whole,
     checked_baseline,
     checked_config,
     checked_frame,
@@ -275,6 +276,7 @@ def _check(folder: Path) -> None:
     _rewrite(folder, STATUS, checked_status)
     _rewrite(folder, NOTE, checked_note)
     _rewrite(folder, BASELINE, checked_baseline)
+    check_whole(run.status()["state"], _there(folder))
     try:
         if (folder / METRICS).exists():
             lines = checked_lines((folder / METRICS).read_bytes(), config)
@@ -294,6 +296,16 @@ def _check(folder: Path) -> None:
         raise ArchiveError(f"The archive is damaged: {_without(folder, error)}") from error
     if (folder / CHECKPOINT).exists():
         _check_checkpoint(folder / CHECKPOINT)
+
+
+def _there(folder: Path) -> set[str]:
+    """Which parts of a run have come; reports count from the first whole line, frames as one."""
+    found = {path.name for path in folder.iterdir() if path.is_file()}
+    if METRICS in found and b"\n" not in (folder / METRICS).read_bytes():
+        found.remove(METRICS)
+    if any((folder / FRAMES).glob("*.safetensors")):
+        found.add(FRAMES)
+    return found
 
 
 def _check_checkpoint(path: Path) -> None:

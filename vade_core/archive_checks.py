@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from vade_core.data import DATASETS
 from vade_core.runs import (
+    CHECKPOINT,
     CONFIG,
+    FRAMES,
     METRICS,
     NOTE,
     RUNNING_STATES,
@@ -161,6 +163,37 @@ def checked_status(found: Any) -> dict[str, Any]:
         state = "stopped" if state == "queued" else "interrupted"
         kept["words"] = f"{state.capitalize()}; it can be resumed"
     return {"state": state, **kept}
+
+
+def check_whole(state: str, there: Collection[str]) -> None:
+    """Whether a run has what a run of its state must have.
+
+    Parameters
+    ----------
+    state : str
+        As a checked status has it.
+    there : collection of str
+        Names of the files that have come; ``frames`` where at least one frame has.
+
+    Raises
+    ------
+    ArchiveError
+        If a finished run lacks a part, or a run never began.
+    """
+    if state == "finished":
+        needed = {METRICS: METRICS, STAGE: STAGE, CHECKPOINT: CHECKPOINT, FRAMES: "its frames"}
+        missing = [words for name, words in needed.items() if name not in there]
+        if missing:
+            *first, last = missing
+            listed = f"{', '.join(first)} and {last}" if first else last
+            raise ArchiveError(
+                f"The archive lacks {listed}: a finished run needs them, so ask for a whole one."
+            )
+    elif METRICS not in there and FRAMES not in there:
+        raise ArchiveError(
+            "The run in this archive never began, so there is nothing in it to look at: train it "
+            "first, or ask for a later archive."
+        )
 
 
 def checked_note(found: Any) -> dict[str, str]:

@@ -7,6 +7,7 @@ person did wrong ends in one sentence and exit code 2.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vade_core.presets import DEFAULT_PRESET, PRESETS
-from vade_core.runs import RunError, list_runs, runs_root
+from vade_core.runs import ID_PATTERN, Run, RunError, list_runs, recorded_root, runs_root
 
 # Written out here, since the modules that know them bring scikit-learn along.
 EXPORTS = ("html", "csv", "projector")
@@ -26,6 +27,15 @@ SEEDED_MAPS = ("tsne", "umap")
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise _UsageError(f"{message} (see '{self.prog} --help')")
+
+
+class _Defaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or isinstance(action.default, bool):
+            return action.help
+        return super()._get_help_string(action)
 
 
 class _UsageError(ValueError):
@@ -74,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         "train",
         help="train a model into a run folder",
         description="Train a model into a run folder. What is not given comes from the preset.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=_Defaults,
     )
     _add_training_options(train)
     train.set_defaults(command=_train)
@@ -85,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Go on with a run from its last checkpoint, to the same result as if it had "
         "never stopped. A finished run is left as it is.",
     )
-    resume.add_argument("run", type=Path, help="the run's folder")
+    resume.add_argument("run", type=Path, help="the run's folder, or its id")
     resume.set_defaults(command=_resume)
 
     evaluate = commands.add_parser(
@@ -94,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Measure a run's final model: clustering on all samples, and on the test part "
         "silhouette, Calinski-Harabasz, kNN error and reconstruction.",
     )
-    evaluate.add_argument("run", type=Path, help="the run's folder")
+    evaluate.add_argument("run", type=Path, help="the run's folder, or its id")
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(command=_evaluate)
 
@@ -105,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
         "opens without Python or a network; csv, a frame as a table; projector, a frame as a zip "
         "for the Embedding Projector.",
     )
-    export.add_argument("run", type=Path, help="the run's folder")
+    export.add_argument("run", type=Path, help="the run's folder, or its id")
     export.add_argument("--format", dest="form", choices=EXPORTS, default="html")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="replaced if there")
     export.add_argument(
@@ -122,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Make a frame's map again, from nothing, with another seed: what moves then "
         "moves without any learning. The map is kept beside the run's frames.",
     )
-    again.add_argument("run", type=Path, help="the run's folder")
+    again.add_argument("run", type=Path, help="the run's folder, or its id")
     again.add_argument("--frame", type=_whole, metavar="N", help="default: the last")
     again.add_argument("--lens", choices=SEEDED_MAPS, default="tsne")
     again.add_argument("--seed", type=_seed, default=1)
@@ -241,6 +251,15 @@ def _runs(options: argparse.Namespace) -> int:
     return 0
 
 
+def _open(named: Path) -> Run:
+    """The run of a folder, or of an id among the person's runs and the recorded ones."""
+    if not named.is_dir() and ID_PATTERN.fullmatch(str(named)):
+        for root in (runs_root(), recorded_root()):
+            if (root / named).is_dir():
+                return Run(root / named)
+    return Run(named)
+
+
 def _train(options: argparse.Namespace) -> int:
     from vade_core.configure import configure
     from vade_core.recorder import create_run
@@ -272,9 +291,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-    from vade_core.runs import Run
 
-    run = Run(options.run)
+    run = _open(options.run)
     if run.status()["state"] == "finished":
         print(f"{run.path} is finished: there is nothing to do.", file=sys.stderr)
         return 0
@@ -282,7 +300,6 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _work(path: Path, as_json: bool = False) -> int:
-    from vade_core.runs import Run
     from vade_core.worker import Worker
 
     run = Run(path)
@@ -316,7 +333,7 @@ class _Progress:
         left = status.get("eta_seconds")
         words = f"{status['words']}, epoch {status.get('epoch', 0) + 1}/{status.get('epochs', 0)}"
         time_left = "" if left is None else f", {left / 60:.1f} min left"
-        print(f"\r[{bar:<30}] {words}{time_left}\033[K", end="", file=sys.stderr, flush=True)
+        self._say(f"\r[{bar:<30}] {words}{time_left}\033[K")
 
     def line(self, entry: dict[str, Any]) -> None:
         parts = [f"{entry['phase']} {entry['epoch']}/{entry['epochs']}"]
@@ -327,20 +344,28 @@ class _Progress:
                 parts.append(f"{name} {entry[name]:.4f}")
         parts.append(f"{entry['seconds']:.1f} s")
         start = "\r\033[K" if self._terminal else ""
-        print(start + "  ".join(parts), file=sys.stderr, flush=True)
+        self._say(start + "  ".join(parts) + "\n")
+
+    def _say(self, text: str) -> None:
+        # Whoever read along may have left (``| head``): the training does not end for that.
+        with contextlib.suppress(OSError):
+            print(text, end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         if self._terminal:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            self._say("\r\033[K")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from vade_core.evaluation import evaluate
     from vade_core.rebuild import load_dataset, load_model
-    from vade_core.runs import Run
 
-    run = Run(options.run)
+    run = _open(options.run)
     model = load_model(run)
+    state, lines = run.status()["state"], run.metrics()
+    if state != "finished":
+        reached = f"{lines[-1]['phase']} epoch {lines[-1]['epoch']}" if lines else "nothing"
+        print(f"This run is {state}; measured is what it reached: {reached}.", file=sys.stderr)
     found = evaluate(model, load_dataset(run.config))
     if options.json:
         print(json.dumps(found))
@@ -354,9 +379,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from vade_core.exports import export_run, write_export
-    from vade_core.runs import Run
 
-    run = Run(options.run)
+    run = _open(options.run)
     content = export_run(run, options.form, lens=options.lens, number=options.frame)
     write_export(options.out, content)
     print(f"{options.out}: {len(content):,} bytes", file=sys.stderr)
@@ -365,9 +389,8 @@ def _export(options: argparse.Namespace) -> int:
 
 def _remap(options: argparse.Namespace) -> int:
     from vade_core.remap import Remap
-    from vade_core.runs import Run
 
-    run = Run(options.run)
+    run = _open(options.run)
     numbers = run.frame_numbers()
     if not numbers:
         raise RunError(f"{run.id} has no frames yet: there is nothing to map.")
@@ -404,7 +427,7 @@ def _print_table(rows: list[dict[str, Any]], as_json: bool, columns: Sequence[st
         print(json.dumps(rows))
         return
     if not rows:
-        print("None.", file=sys.stderr)
+        print("There are none.", file=sys.stderr)
         return
     table = [list(columns), *([_shown(row.get(name)) for name in columns] for row in rows)]
     widths = [max(len(line[i]) for line in table) for i in range(len(columns))]

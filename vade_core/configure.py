@@ -83,6 +83,8 @@ def configure(
     k = clusters if clusters is not None else (found.n_classes or 10)
     if entry.supervised:
         k = found.n_classes or k
+        if clusters not in (None, k) and progress is not None:
+            progress(f"{entry.title} has one cluster for each of the {k} classes: K is {k}.")
     if k > trained.n_samples:
         raise ValueError(
             f"{k} clusters need at least as many samples; there are {found.n_samples}."

@@ -151,6 +151,7 @@ class Training:
         self.precision = precision
         self.between_batches = between_batches
         self.position = Position()
+        self._waited = 0.0
         self._optimiser: torch.optim.Adam | None = None
         self._optimiser_state: dict[str, Tensor] = {}
 
@@ -211,7 +212,7 @@ class Training:
                     phase.out_of,
                     stage,
                     phase.words,
-                    time.perf_counter() - began,
+                    time.perf_counter() - began - self._waited,
                     terms,
                 )
             self._optimiser, self._optimiser_state = None, {}
@@ -224,14 +225,18 @@ class Training:
         for group in self._optimiser.param_groups:
             group["lr"] = phase.learning_rate(phase.before + epoch)
         n = len(self.samples)
+        self._waited = 0.0
         order = torch.randperm(n, generator=generator, device=device)
         sums: dict[str, Tensor] = {}
         autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=self.precision == "bf16", cache_enabled=True
         )
         for first in range(0, n, self.batch_size):
-            if self.between_batches is not None and self.between_batches(first / n):
-                return None
+            if self.between_batches is not None:
+                asked = time.perf_counter()
+                if self.between_batches(first / n):
+                    return None
+                self._waited += time.perf_counter() - asked  # a pause is no time of training
             rows = order[first : first + self.batch_size]
             x = as_float(self.samples.index_select(0, rows))
             with autocast:

@@ -117,12 +117,11 @@ class Worker:
         self._restore(model, training)
         self._baseline(dataset)
         self._announce(training, 0.0)
-        last = time.monotonic()
         for report in training:
+            began = time.monotonic()
             self._record(model, training, report, dataset, trained, stage)
-            self.elapsed += time.monotonic() - last
+            self.elapsed += report.seconds + time.monotonic() - began  # pauses left out
             self._save(model, training)
-            last = time.monotonic()
             self.control.epoch_ended()
             self._announce(training, report.seconds)
             if not training.finished and self.control.between_batches(0.0):

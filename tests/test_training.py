@@ -1,0 +1,121 @@
+"""The loop: what it reports, where it stops, what it counts."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import torch
+
+from vade_core.training import Phase, Position, Training, as_float, decayed, epoch_generator
+
+
+def schedule(weight: torch.nn.Parameter, epochs: int = 3) -> list[Phase]:
+    def loss(
+        x: torch.Tensor, rows: torch.Tensor, generator: torch.Generator
+    ) -> dict[str, torch.Tensor]:
+        noise = torch.randn(1, generator=generator)
+        return {"loss": ((weight - x.mean() - noise) ** 2).sum()}
+
+    return [
+        Phase("pretrain", "first", 2, loss=loss, parameters=lambda: [weight]),
+        Phase("start", "between", action=lambda generator: {"found": 7}),
+        Phase("train", "last", epochs, loss=loss, parameters=lambda: [weight]),
+    ]
+
+
+def fresh() -> tuple[torch.nn.Parameter, torch.Tensor]:
+    return torch.nn.Parameter(torch.zeros(1)), torch.linspace(0, 1, 40).reshape(20, 2)
+
+
+def test_reports_follow_the_schedule() -> None:
+    weight, x = fresh()
+    training = Training(x, schedule(weight), seed=0, batch_size=8)
+    reports = list(training)
+    assert [(r.phase, r.epoch, r.epochs, r.stage) for r in reports] == [
+        ("pretrain", 1, 2, 0),
+        ("pretrain", 2, 2, 0),
+        ("start", 0, 0, 1),
+        ("train", 1, 3, 2),
+        ("train", 2, 3, 2),
+        ("train", 3, 3, 2),
+    ]
+    assert reports[2].findings == {"found": 7}
+    assert training.finished
+    assert training.current is None
+
+
+@pytest.mark.parametrize("done", range(1, 6))
+def test_it_continues_anywhere_to_the_same_numbers(done: int) -> None:
+    weight, x = fresh()
+    list(Training(x, schedule(weight), seed=3, batch_size=8))
+    cut, _ = fresh()
+    first = Training(x, schedule(cut), seed=3, batch_size=8)
+    for number, _report in enumerate(first, start=1):
+        if number == done:
+            break
+    kept = {name: value.clone() for name, value in first.optimiser_state().items()}
+    second = Training(x, schedule(cut), seed=3, batch_size=8)
+    second.restore(first.position, kept)
+    assert len(list(second)) == 6 - done
+    assert torch.equal(cut, weight)
+
+
+def test_an_epoch_that_is_cut_short_gives_no_report() -> None:
+    weight, x = fresh()
+    asked: list[float] = []
+
+    def stop(share: float) -> bool:
+        asked.append(share)
+        return len(asked) == 5
+
+    training = Training(x, schedule(weight), seed=0, batch_size=8, between_batches=stop)
+    assert [report.epoch for report in training] == [1]
+    assert training.position == Position(0, 1)
+    assert not training.finished
+    assert asked[:3] == [0.0, 0.4, 0.8]
+
+
+def test_a_pause_is_no_time_of_training() -> None:
+    weight, x = fresh()
+
+    def wait(share: float) -> None:
+        time.sleep(0.15)
+
+    reports = list(Training(x, schedule(weight), seed=0, batch_size=20, between_batches=wait))
+    assert all(report.seconds < 0.14 for report in reports)
+
+
+def test_a_loss_that_is_no_number_is_told() -> None:
+    weight, x = fresh()
+    phase = Phase(
+        "train",
+        "exploding",
+        1,
+        loss=lambda x, rows, generator: {"loss": (weight * float("inf")).sum()},
+        parameters=lambda: [weight],
+    )
+    with pytest.raises(FloatingPointError, match="exploding"):
+        list(Training(x, [phase], seed=0, batch_size=8))
+
+
+def test_grey_levels_become_shares_of_one() -> None:
+    assert as_float(torch.tensor([0, 255], dtype=torch.uint8)).tolist() == [0.0, 1.0]
+    real = torch.tensor([-3.0, 2.0])
+    assert as_float(real) is real
+
+
+def test_every_epoch_has_a_randomness_of_its_own() -> None:
+    draws = {
+        float(torch.rand(1, generator=epoch_generator(seed, stage, epoch)))
+        for seed in (0, 1)
+        for stage in (0, 1)
+        for epoch in (0, 1)
+    }
+    assert len(draws) == 8
+
+
+def test_the_learning_rate_has_a_floor_but_never_rises_to_it() -> None:
+    assert decayed(1e-3, 0.5, 10, 0.0)(20) == pytest.approx(2.5e-4)
+    assert decayed(1e-3, 0.5, 10, 2e-4)(1000) == 2e-4
+    assert decayed(1e-5, 0.5, 10, 2e-4)(1000) == 1e-5
