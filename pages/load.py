@@ -11,9 +11,11 @@ from pages.shared.run_actions import draw_actions, draw_delete
 from pages.shared.run_cards import (
     date_words,
     draw_cards,
+    draw_supervised_badge,
     has_own_title,
     plain_label,
     state_words,
+    subset_words,
     title_of,
     what_it_is,
 )
@@ -22,6 +24,7 @@ from pages.shared.session import (
     duration,
     fail,
     is_recorded,
+    is_supervised,
     model_title,
     open_run,
     put_into_link,
@@ -46,6 +49,8 @@ FILTERS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
 STYLE = """
 <style>
 .st-key-run-title h1 { padding: 0 .4rem 0 .2rem; font-size: 1.9rem; }
+.st-key-to-time-machine a { border: 1px solid rgb(128 128 128 / 35%);
+  border-radius: .5rem; padding: .45rem .9rem; }
 </style>
 """
 
@@ -151,13 +156,17 @@ def _searched(summary: dict[str, Any]) -> str:
 
 def draw_upload() -> None:
     """A place to drop an archive into."""
-    with st.popover("Bring a run in", icon=":material/upload:"):
-        st.markdown("An archive that somebody downloaded here or elsewhere. It is checked in full.")
-        # A new key after each arrival empties the field.
-        key = f"archive-{st.session_state.get('arrivals', 0)}"
+    # New keys after each arrival close the pop-up, which would hide what is said below it, and
+    # empty the field.
+    arrivals = st.session_state.get("arrivals", 0)
+    with st.popover("Bring a run in", icon=":material/upload:", key=f"bring-in-{arrivals}"):
+        st.markdown(
+            "A zip archive that somebody downloaded here or elsewhere. It is checked in full."
+        )
+        key = f"archive-{arrivals}"
+        # Any type may be dropped: a wrong one is refused below, in our own words.
         st.file_uploader(
             "Archive of a run",
-            type="zip",
             key=key,
             on_change=_arrive,
             args=(key,),
@@ -183,7 +192,17 @@ def _arrive(key: str) -> None:
     try:
         st.session_state["arrived"] = unpack(file, runs_root()).id
     except ArchiveError as error:
-        st.session_state["arrival-refused"] = str(error)
+        st.session_state["arrival-refused"] = refusal_words(file.name, str(error))
+
+
+def refusal_words(name: str, why: str) -> str:
+    """Why a file was not taken, and what to do."""
+    if not name.casefold().endswith(".zip"):
+        return (
+            f"{plain_label(name)} is no archive of a run: choose a .zip file that Download on a "
+            "run's page has made."
+        )
+    return f"{plain_label(name)} was not taken. {plain_label(why)}"
 
 
 # --- An opened run ------------------------------------------------------------------------------
@@ -192,6 +211,9 @@ def _arrive(key: str) -> None:
 def draw_opened(run_id: str) -> None:
     """One run, with all that is known of it."""
     st.html(STYLE)
+    # A click on a card of this very page leaves the browser's address as it was. Said anew, the
+    # run gets into it, and Back leads to the list.
+    st.query_params["run"] = run_id
     run = open_run(run_id)
     if run is None:
         draw_broken(run_id)
@@ -234,10 +256,13 @@ def draw_title(run: Run, summary: dict[str, Any], state: str) -> None:
         draw_way_back()
         st.title(plain_label(title_of(summary)), anchor=False, width="content")
         st.badge(word, color=colour)  # type: ignore[arg-type]
+        if is_supervised(config.model):
+            draw_supervised_badge()
         if is_recorded(run):
             st.badge("Recorded", color="violet")
         facts = [
             what_it_is(summary) if has_own_title(summary) else "",
+            subset_words(config.dataset, config.subset),
             f"K = {config.clusters}",
             f"preset {config.preset}",
             f"seed {config.seed}",

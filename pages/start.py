@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.run_cards import draw_cards
-from pages.shared.session import read_summaries
+from pages.shared.session import fail, read_summaries, start_once
 from vade_core.runs import BROKEN
 
 SHOWN = 8
@@ -31,13 +31,24 @@ HERO = """
 </div>
 """
 
+
+def begin() -> None:
+    """Train VaDE on MNIST, or go to where it is trained already."""
+    try:
+        run_id = start_once(model="vade", dataset="mnist")
+    except (ValueError, OSError) as error:
+        fail(str(error))
+        return
+    st.switch_page("pages/train.py", query_params={"run": run_id})
+
+
 st.html(STYLE)
 st.html(HERO)
 with st.container(horizontal=True, vertical_alignment="center"):
     if st.button(
         "Train VaDE on MNIST", type="primary", icon=":material/play_arrow:", key="start-train"
     ):
-        st.switch_page("pages/train.py", query_params={"model": "vade", "dataset": "mnist"})
+        begin()
     if st.button("All runs", icon=":material/folder_open:", key="start-load"):
         st.switch_page("pages/load.py")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared.session import fail
 from pages.shared.train_settings import (
     draw_settings,
     jobs,
@@ -17,7 +18,7 @@ from pages.shared.train_settings import (
     take_over_link,
     write_link,
 )
-from pages.shared.training_view import draw_live
+from pages.shared.training_view import draw_live, queue_mood, queue_words
 
 STYLE = """
 <style>
@@ -34,9 +35,12 @@ STYLE = """
 
 
 st.html(STYLE)
+# What is always there comes first and in one order: the part that renews itself keeps its place
+# on the page, whatever a full run has to say around it.
+said, live = st.container(key="train-said"), st.container(key="train-live")
 problems = take_over_link()
 with st.sidebar:
-    place, asked = draw_settings()
+    place, asked, reasons = draw_settings()
     started = place.button(
         "Start",
         type="primary",
@@ -45,14 +49,20 @@ with st.sidebar:
         key="train-start",
         disabled=asked is None,
     )
-    if started and asked is not None:
-        start(asked)
-    working = jobs()
-    if any(working):
-        place.caption("Something trains already: a new run waits for its turn.")
-for problem in problems:
-    st.warning(problem, icon=":material/link_off:")
+    with place:
+        if started and asked is not None:
+            start(asked)
+        for reason in reasons:
+            fail(reason)
+        working = jobs()
+        mood = queue_mood(*working)
+        if words := queue_words(mood):
+            st.caption(words)
+with said:
+    for problem in problems:
+        st.warning(problem, icon=":material/link_off:")
 st.session_state["train-run"] = shown_id(*working)
 write_link(st.session_state["train-run"])
-# At rest it still looks now and then: somebody else may start a run.
-st.fragment(draw_live, run_every=1 if any(working) else 5)(any(working))
+with live:
+    # At rest it still looks now and then: somebody else may start a run.
+    st.fragment(draw_live, run_every=1 if mood else 5)(mood)

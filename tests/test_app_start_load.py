@@ -6,20 +6,26 @@ import io
 import json
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
+from pages.shared.latent_map import MapAnswer
 from pages.shared.run_cards import draw_points, plain_label
 from pages.shared.run_settings import settings_query, settings_rows
 from vade_core.archive import pack
 from vade_core.cli import main
+from vade_core.configure import configure
+from vade_core.data import DataError
+from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
-from vade_core.runs import LOCK, Run
+from vade_core.runs import LOCK, Run, list_runs
 
 ROOT = Path(__file__).parents[1]
 VADE, VAE = "vade-small", "vae-small"
@@ -132,11 +138,63 @@ def test_start_has_a_card_for_every_run(runs: Path) -> None:
     assert words.count("data:image/png;base64,") == 2
 
 
-def test_the_big_button_leads_to_train(runs: Path) -> None:
+@pytest.fixture
+def held_queue(runs: Path) -> Iterator[Path]:
+    """The runs' folder, its queue held: what is started waits, and nothing trains."""
+    lock = FileLock(runs / QUEUE_LOCK)
+    assert lock.acquire()
+    yield runs
+    session.job_manager().close()
+    lock.release()
+
+
+def queued_in(root: Path) -> list[Run]:
+    return [Run(s["path"]) for s in list_runs([root]) if s["state"] == "queued"]
+
+
+def test_the_big_button_trains_once(held_queue: Path) -> None:
     app = opened()
     press(app, "start-train")
-    assert app.segmented_control(key="train-model").value == "vade"
-    assert app.selectbox(key="train-dataset").value == "mnist"
+    (run,) = queued_in(held_queue)
+    assert (run.config.model, run.config.dataset, run.config.subset) == ("vade", "mnist", None)
+    assert link_of(app)["run"] == run.id
+    assert "Waiting for its turn" in words_of(app)
+    again = opened()
+    press(again, "start-train")
+    assert [one.id for one in queued_in(held_queue)] == [run.id]
+    assert link_of(again)["run"] == run.id
+
+
+def test_another_configuration_does_not_keep_the_big_button_from_training(
+    held_queue: Path,
+) -> None:
+    other = session.job_manager().submit(configure(model="vade", dataset="mnist", seed=1))
+    app = opened()
+    press(app, "start-train")
+    assert len(queued_in(held_queue)) == 2
+    assert link_of(app)["run"] != other.id
+
+
+def test_many_clicks_at_once_make_one_run(held_queue: Path) -> None:
+    session.job_manager()
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(session.start_once, dataset="digits") for _ in range(4)]
+        ids = {one.result() for one in asked}
+    assert ids == {run.id for run in queued_in(held_queue)}
+    assert len(ids) == 1
+
+
+def test_what_keeps_the_big_button_from_training_is_said(
+    held_queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(**_: Any) -> None:
+        raise DataError("MNIST cannot be read: install it anew.")
+
+    monkeypatch.setattr("vade_core.configure.configure", fails)
+    app = opened()
+    press(app, "start-train")
+    assert errors_of(app) == ["MNIST cannot be read: install it anew."]
+    assert not queued_in(held_queue)
 
 
 def test_start_counts_what_it_does_not_show(runs: Path) -> None:
@@ -247,6 +305,52 @@ def test_an_opened_run_shows_its_figures(runs: Path) -> None:
     kmeans = json.loads((runs / VADE / "baseline.json").read_text())["kmeans"]
     assert app.metric[0].delta == f"{100 * (last['acc'] - kmeans['acc']):+.1f}"
     assert not app.error
+
+
+def test_a_model_that_was_told_the_labels_is_no_match_for_k_means(runs: Path) -> None:
+    for page in (opened("load"), opened("load", run=VAE)):
+        assert "Supervised" not in words_of(page)
+    config = json.loads((runs / VAE / "config.json").read_text()) | {"model": "lambda-hot"}
+    (runs / VAE / "config.json").write_text(json.dumps(config))
+    assert words_of(opened("load")).count("Supervised") == 1
+    app = opened("load", run=VAE)
+    assert "Supervised" in words_of(app)
+    assert not any(metric.delta for metric in app.metric[:3])
+
+
+def test_the_test_part_says_whether_it_was_seen(runs: Path) -> None:
+    def test_metric() -> Any:
+        app = opened("load", run=VADE)
+        return next(metric for metric in app.metric if metric.label == "ACC, test part")
+
+    assert test_metric().delta == "seen in training"
+    config = json.loads((runs / VADE / "config.json").read_text()) | {"split": True}
+    (runs / VADE / "config.json").write_text(json.dumps(config))
+    assert test_metric().delta == ""
+
+
+def test_a_subset_is_named_on_card_and_header(runs: Path) -> None:
+    words = "300 of 1,797 samples"
+    assert words_of(opened("load")).count(words) == 2
+    assert words in words_of(opened("load", run=VADE))
+    config = json.loads((runs / VADE / "config.json").read_text()) | {"subset": None}
+    (runs / VADE / "config.json").write_text(json.dumps(config))
+    assert words_of(opened("load")).count(words) == 1
+    assert words not in words_of(opened("load", run=VADE))
+
+
+def test_an_opened_run_leads_to_the_time_machine(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def leads(app: AppTest) -> list[str]:
+        links = [element.proto for element in app.get("page_link")]
+        return [link.label for link in links if link.query_string == f"run={VADE}"]
+
+    assert leads(opened("load", run=VADE)) == ["Time machine"]
+    answer = MapAnswer(np.arange(12), 0)
+    monkeypatch.setattr("pages.shared.run_view.draw_run_map", lambda *_, **__: answer)
+    found = leads(opened("load", run=VADE))
+    assert found == ["Time machine", "12 selected. See their digits in the Time machine"]
 
 
 @pytest.mark.parametrize("view", ["overview", "curves", "reconstructions", "settings"])
@@ -466,7 +570,12 @@ def test_bringing_nonsense_in(runs: Path) -> None:
     app = opened("load")
     app.file_uploader(key="archive-0").upload("run.zip", b"no zip", "application/zip").run()
     assert not app.exception
-    assert "no archive of a run" in errors_of(app)[0]
+    assert "no archive of a run" in errors_of(app)[0].replace("\\", "")
+    assert links_of(app) == {VADE, VAE}
+    app.file_uploader(key="archive-1").upload("notes.txt", b"mine", "text/plain").run()
+    assert not app.exception
+    said = errors_of(app)[0].replace("\\", "")
+    assert said.startswith("notes.txt is no archive of a run: choose a .zip file")
     assert links_of(app) == {VADE, VAE}
 
 
@@ -499,6 +608,15 @@ def test_the_first_link_of_a_new_server_opens_the_whole_app(
         card.get_by_text("Finished").wait_for(timeout=20_000)
         card.click(position={"x": 100, "y": 60})  # on the picture
         page.wait_for_url(f"**/load?run={VADE}-2**", timeout=20_000)
+        # The list's own cards too change the address, and Back leads to the list.
+        page.get_by_role("button", name="All runs").click()
+        page.wait_for_url("**/load", timeout=20_000)
+        card.get_by_text("Finished").wait_for(timeout=20_000)
+        card.click(position={"x": 100, "y": 60})
+        page.wait_for_url(f"**/load?run={VADE}-2**", timeout=20_000)
+        page.go_back()
+        page.get_by_text("Bring a run in").wait_for(timeout=20_000)
+        assert page.url.endswith("/load")
     finally:
         page.close()
 
@@ -533,8 +651,6 @@ def test_labels_are_never_formatted() -> None:
 
 
 def test_points_of_a_map_are_drawn_in_their_colours() -> None:
-    import numpy as np
-
     places = np.array([[0, 0], [1, 1], [np.nan, 0]], np.float32)
     picture = draw_points(places, np.array([0, -1, 2]), size=40)
     seen = {tuple(int(v) for v in pixel[:3]) for pixel in picture[picture[..., 3] > 0]}

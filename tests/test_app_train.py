@@ -18,6 +18,8 @@ from streamlit.testing.v1 import AppTest
 from pages.shared.digits import png_of, rows_html
 from pages.shared.run_map import read_frames
 from pages.shared.session import job_manager
+from pages.shared.train_settings import words_about_k
+from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
@@ -102,7 +104,7 @@ def test_the_settings_reach_the_queued_run(open_page: Callable[..., AppTest], qu
     page.toggle(key="train-split").set_value(True)
     page.multiselect(key="train-maps").set_value(["pca"])
     sound(page.run())
-    assert "unmatched clusters count as wrong" in said(page)
+    assert "With 7 clusters for 10 classes, 3 classes get no cluster" in said(page)
     press(page, "train-start")
     (config,) = configs(queue)
     assert (config.model, config.dataset, config.clusters, config.seed) == ("vade", "digits", 7, 5)
@@ -177,11 +179,64 @@ def test_a_bad_link_gets_a_sentence(
     assert words in said(open_page(**query))
 
 
-def test_a_subset_larger_than_the_data_is_dropped_and_never_a_traceback(
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("subset", 5000, "Train on so many samples: 5,000 is out of range. Give a number from 20"),
+        ("subset", -3, "Train on so many samples: -3 is out of range"),
+        ("epochs", 0, "Epochs: 0 is out of range"),
+        ("seed", -1, "Seed: -1 is out of range"),
+        ("learning_rate", 7.5, "Learning rate: 7.5 is out of range"),
+    ],
+)
+def test_a_number_out_of_range_disables_the_start_and_says_why(
+    open_page: Callable[..., AppTest], queue: Path, name: str, value: float, words: str
+) -> None:
+    page = open_page(dataset="digits")
+    page.number_input(key=f"train-{name}").set_value(value)
+    sound(page.run())
+    assert words in said(page)
+    assert page.button(key="train-start").disabled
+    page.number_input(key=f"train-{name}").set_value(None if name != "seed" else 4)
+    sound(page.run())
+    assert not page.error
+    press(page, "train-start")
+    assert len(configs(queue)) == 1
+
+
+def test_a_subset_by_link_that_is_larger_than_the_data_disables_the_start(
     open_page: Callable[..., AppTest],
 ) -> None:
-    page = open_page(dataset="digits", subset="60000")
-    assert page.number_input(key="train-subset").value is None
+    page = open_page(dataset="digits", subset="9999999")
+    assert "9,999,999 is out of range" in said(page)
+    assert page.button(key="train-start").disabled
+
+
+def test_a_free_k_out_of_range_disables_the_start(open_page: Callable[..., AppTest]) -> None:
+    page = open_page(dataset="digits", k="9")
+    page.number_input(key="train-k_free").set_value(0)
+    sound(page.run())
+    assert "K: 0 is out of range" in said(page)
+    assert page.button(key="train-start").disabled
+
+
+@pytest.mark.parametrize(
+    ("k", "words"),
+    [
+        (7, "With 7 clusters for 10 classes, 3 classes get no cluster: their points"),
+        (9, "1 class gets no cluster: its points count as wrong"),
+        (14, "Points of unmatched clusters count as wrong."),
+    ],
+)
+def test_what_k_means_for_acc_is_said_for_few_and_for_many(k: int, words: str) -> None:
+    assert words in words_about_k(k, 10)
+
+
+def test_what_the_queue_says_fits_its_mood() -> None:
+    paused, running = [{"state": "paused"}], [{"state": "running"}]
+    assert queue_words(queue_mood([], [])) == ""
+    assert "is paused: a new run waits behind it" in queue_words(queue_mood(paused, []))
+    assert "trains already" in queue_words(queue_mood(running, [{"state": "queued"}]))
 
 
 def test_widths_that_are_none_disable_the_start(open_page: Callable[..., AppTest]) -> None:
@@ -226,10 +281,30 @@ def test_a_waiting_run_is_listed_and_can_be_taken_out(
     (second,) = [s["id"] for s in list_runs([queue]) if s["seed"] == 1]
     assert "**Waiting:** VaDE on digits, K = 10, seed 1" in said(page)
     press(page, f"train-out-{second}")
-    assert Run(queue / second).state == "stopped"
+    assert not (queue / second).exists()  # it never began: nothing is left of it
     assert "**Waiting:**" not in said(page)
     press(page, "train-stop")
-    assert {summary["state"] for summary in list_runs([queue])} == {"stopped"}
+    assert list_runs([queue]) == []
+    assert "press **Start**" in said(page)
+
+
+def test_a_run_that_has_learnt_something_is_kept_when_it_is_taken_out(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / trained.name)
+    job_manager().resume(Run(queue / trained.name), more_epochs=1)
+    press(open_page(run=trained.name), "train-stop")
+    assert Run(queue / trained.name).state == "stopped"
+
+
+def test_a_run_stopped_before_it_began_says_so(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    run = create_run(queue, configure(dataset="digits", overrides=TINY))
+    job_manager().send(run, "stop")
+    page = open_page(run=run.id)
+    assert "Stopped before its first epoch" in said(page)
+    assert not page.subheader
 
 
 def test_a_finished_run_is_shown_with_all_that_it_has(

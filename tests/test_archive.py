@@ -306,6 +306,33 @@ def test_an_unusual_compression(files: Files, tmp_path: Path) -> None:
     refused(file, tmp_path, "compressed in a way")
 
 
+@pytest.mark.parametrize(
+    "name", ["metrics.jsonl", "stage.safetensors", "checkpoint.safetensors", "frames/"]
+)
+def test_a_finished_run_without_one_of_its_parts(files: Files, tmp_path: Path, name: str) -> None:
+    kept = {path: content for path, content in files.items() if f"/{name}" not in path}
+    assert len(kept) < len(files)
+    words = "its frames" if name == "frames/" else name.replace(".", r"\.")
+    refused(zipped(kept), tmp_path, f"lacks {words}: a finished run needs")
+
+
+def test_a_finished_run_without_anything_in_it(files: Files, tmp_path: Path) -> None:
+    bare = {path: files[path] for path in files if path.endswith(("config.json", "status.json"))}
+    everything = r"metrics\.jsonl, stage\.safetensors, checkpoint\.safetensors and its frames"
+    refused(zipped(bare), tmp_path, f"lacks {everything}: ")
+    blank = files | {"tiny-vade/metrics.jsonl": b""}
+    refused(zipped(blank), tmp_path, r"lacks metrics\.jsonl: ")
+
+
+@pytest.mark.parametrize("state", ["queued", "running", "stopped", "failed", "interrupted"])
+def test_a_run_that_never_began(files: Files, tmp_path: Path, state: str) -> None:
+    bare = {path: files[path] for path in files if path.endswith("config.json")}
+    bare["tiny-vade/status.json"] = json.dumps({"state": state}).encode()
+    refused(zipped(bare), tmp_path, "never began")
+    begun = bare | {"tiny-vade/metrics.jsonl": files["tiny-vade/metrics.jsonl"]}
+    assert len(unpack(zipped(begun), tmp_path).metrics()) == 4
+
+
 @pytest.mark.parametrize("name", ["config.json", "status.json"])
 def test_a_missing_file(files: Files, tmp_path: Path, name: str) -> None:
     del files[f"tiny-vade/{name}"]

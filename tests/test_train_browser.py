@@ -130,3 +130,58 @@ def test_a_zoom_survives_new_epochs_and_a_pause_holds_them(
     wait_for_growth(page)
     press(page, "Stop")
     page.get_by_text("Stopped. What was learnt is kept").wait_for()
+
+
+def test_the_page_stands_while_runs_are_queued_and_taken_out(
+    app_server: AppServer, page: Any
+) -> None:
+    main = page.get_by_test_id("stMainBlockContainer")
+    wrong: list[str] = []
+    page.on("console", lambda told: wrong.append(told.text) if told.type == "error" else None)
+    page.goto(app_server.url + LINK)
+    start = page.get_by_role("button", name="Start", exact=True)
+    start.click()
+    chart(page).wait_for()
+    take_out = main.get_by_role("button", name="Take out", exact=True)
+    for round_number in range(4):
+        # Off the refreshes' beat, so that each meets another moment of one.
+        for pause in (0.3, 0.75):
+            start.click()
+            time.sleep(pause + 0.15 * round_number)
+        take_out.last.click()
+        time.sleep(0.2 * round_number)
+        assert main.inner_text().strip(), wrong[-3:]
+    wait_for_growth(page)
+    broken = [words for words in wrong if "delta path" in words or "setIn" in words]
+    assert not broken, broken[-1]
+    while take_out.count():
+        count = take_out.count()
+        take_out.last.click()
+        wait_for(lambda count=count: take_out.count() < count, "a run left the queue")
+    press(page, "Stop")
+    page.get_by_text("Stopped. What was learnt is kept").wait_for()
+    only_run(app_server)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_the_map_shows_the_last_frame_when_training_ends(
+    app_server: AppServer, page: Any, leaves: bool
+) -> None:
+    link = "/train?dataset=digits&epochs=30&pretrain_epochs=2&hidden=32,32&maps=pca"
+    page.goto(app_server.url + link)
+    page.get_by_role("button", name="Start", exact=True).click()
+    shown = page.locator(".lm").first
+
+    def place() -> tuple[int, int]:
+        return tuple(int(shown.get_attribute(f"data-{n}") or 0) for n in ("frame", "frames"))
+
+    wait_for(lambda: place()[1] >= 3, "the map has frames to follow")
+    run = only_run(app_server)
+    if leaves:  # the map is taken down, and put up again when no frame comes any more
+        page.get_by_role("link", name="Load").first.click()
+        wait_for(lambda: run.state == "finished", "the training ends")
+        page.get_by_role("link", name="Train").first.click()
+    page.get_by_text("Finished. The run is kept").wait_for()
+    count = len(run.frame_numbers())
+    wait_for(lambda: place() == (count - 1, count), f"all of {count} frames", 10)
+    assert "epoch 30" in page.locator(".lm-epoch").first.inner_text()

@@ -193,7 +193,9 @@ class LatentMap {
 
   #restore(left) {
     const { player, camera } = this;
-    player.position = Math.min(left.position, player.last);
+    // What was followed may have gone on meanwhile, and no later frame may come to say so.
+    const place = left.following ? player.last : Math.round(left.position);
+    player.position = Math.min(place, player.last);
     player.following = left.following;
     player.speed = left.speed;
     this.find("speed").value = String(left.speed);

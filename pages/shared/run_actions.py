@@ -12,6 +12,7 @@ from pages.shared.session import fail, is_recorded, job_manager
 from vade_core.data import DATASETS
 from vade_core.runs import RUNNING_STATES, Run, RunError, runs_root
 
+TIME_MACHINE = "pages/time-machine.py"
 LOAD_PAGE, TRAIN_PAGE = "pages/load.py", "pages/train.py"
 MOST_EPOCHS = 10_000
 EDITS = "edits"  # session state: how often something was renamed
@@ -34,6 +35,14 @@ def draw_actions(run: Run, state: str) -> None:
         gap="small",
         width="content",
     ):
+        with st.container(key="to-time-machine", width="content"):
+            st.page_link(
+                TIME_MACHINE,
+                label="Time machine",
+                icon=":material/history:",
+                query_params={"run": run.id},
+                help="The map through all its epochs, large, with the digits behind the points.",
+            )
         if is_recorded(run):
             _copy(run)
         else:

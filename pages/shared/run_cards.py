@@ -13,8 +13,16 @@ import streamlit as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from pages.shared.session import cached_frame, cached_metrics, cached_stage, model_title, percent
+from pages.shared.session import (
+    cached_frame,
+    cached_metrics,
+    cached_stage,
+    is_supervised,
+    model_title,
+    percent,
+)
 from vade_core.colours import colour_of
+from vade_core.data import DATASETS
 from vade_core.runs import BROKEN, Run, RunError
 
 LOAD_PAGE = "pages/load.py"
@@ -98,6 +106,8 @@ def _card(summary: dict[str, Any]) -> None:
         facts = f"K = {summary['clusters']} · seed {summary['seed']} · {summary['preset']}"
         if has_own_title(summary):
             facts = f"{what_it_is(summary)} · {facts}"
+        if part := subset_words(summary["dataset"], summary.get("subset")):
+            facts = f"{facts} · {part}"
         st.html(
             f'<div class="vx-facts">{html.escape(facts)}<br>'
             f"<b>{percent(summary['acc'])}</b> "
@@ -105,6 +115,8 @@ def _card(summary: dict[str, Any]) -> None:
         )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(state, color=colour)  # type: ignore[arg-type]
+            if is_supervised(summary["model"]):
+                draw_supervised_badge()
             if summary.get("recorded"):
                 st.badge("Recorded", color="violet")
             st.caption(date_words(summary["created"]), width="content")
@@ -219,6 +231,27 @@ def has_own_title(summary: dict[str, Any]) -> bool:
 def what_it_is(summary: dict[str, Any]) -> str:
     """A run's model and data set."""
     return f"{model_title(summary['model'])} on {summary['dataset']}"
+
+
+def subset_words(dataset: str, subset: int | None) -> str:
+    """How much of its data a run was given; empty where it was given all.
+
+    Examples
+    --------
+    >>> subset_words("mnist", 3000), subset_words("mine", 500), subset_words("mnist", None)
+    ('3,000 of 70,000 samples', '500 samples of its data', '')
+    """
+    if subset is None:
+        return ""
+    entry = DATASETS.get(dataset)
+    if entry is None:
+        return f"{subset:,} samples of its data"
+    return f"{subset:,} of {entry.n_samples:,} samples" if subset < entry.n_samples else ""
+
+
+def draw_supervised_badge() -> None:
+    """Say that a model was told the labels: its scores are no clustering's."""
+    st.badge("Supervised", color="orange", help="It learnt from the labels.")
 
 
 def plain_label(text: str) -> str:

@@ -19,9 +19,13 @@ from pages.shared.session import (
     cached_stage,
     duration,
     fail,
+    is_supervised,
     percent,
 )
+from pages.shared.train_settings import purity_words, words_about_k
 from vade_core.runs import Run, RunError
+
+TIME_MACHINE = "pages/time-machine.py"
 
 
 def draw_summary(run: Run, status: dict[str, Any]) -> None:
@@ -36,6 +40,8 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     lines = cached_metrics(run)
     last = next((line for line in reversed(lines) if line.get("acc") is not None), {})
     kmeans = (cached_baseline(run) or {}).get("kmeans") or {}
+    if is_supervised(run.config.model):
+        kmeans = {}  # who is told the labels is no match for who is not
     places = st.columns(6)
     for place, (name, title) in zip(
         places, (("acc", "ACC"), ("nmi", "NMI"), ("rand_index", "Rand index")), strict=False
@@ -49,7 +55,14 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
             delta_description="against k-means" if delta is not None else None,
         )
     test = last.get("test_acc")
-    places[3].metric("ACC, test part", percent(test))
+    seen = test is not None and not run.config.split
+    places[3].metric(
+        "ACC, test part",
+        percent(test),
+        "seen in training" if seen else None,
+        delta_arrow="off",
+        delta_color="off",
+    )
     own = sum(line["phase"] not in ("pretrain", "start") for line in lines)
     before = sum(line["phase"] == "pretrain" for line in lines)
     places[4].metric(
@@ -61,15 +74,30 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     )
     elapsed = lines[-1].get("elapsed") if lines else status.get("elapsed")
     places[5].metric("Time", duration(elapsed))
+    classes, purity = run.config.class_names, last.get("purity")
+    if classes is not None and len(classes) != run.config.clusters and purity is not None:
+        st.caption(words_about_k(run.config.clusters, len(classes)) + purity_words(purity))
 
 
 def draw_overview(run: Run, live: bool) -> None:
     """The latent map beside the scores."""
     left, right = st.columns([6, 5], gap="medium")
     with left:
-        _section(lambda: draw_run_map(run, key=f"map-{run.id}", live=live))
+        _section(lambda: _map(run, live))
     with right:
         _section(lambda: _scores(run, height=430, key=f"scores-{run.id}"))
+
+
+def _map(run: Run, live: bool) -> None:
+    """The map; what is selected on it can be looked at in the time machine."""
+    answer = draw_run_map(run, key=f"map-{run.id}", live=live)
+    if answer is not None and len(answer.selected):
+        st.page_link(
+            TIME_MACHINE,
+            label=f"{len(answer.selected):,} selected. See their digits in the Time machine",
+            icon=":material/history:",
+            query_params={"run": run.id},
+        )
 
 
 def draw_curves(run: Run, live: bool) -> None:
@@ -139,7 +167,7 @@ def _reconstructions(run: Run) -> None:
     stage, frame = cached_stage(run), cached_frame(run, chosen)
     for first in range(0, min(len(stage.samples), len(frame.reconstructions)), 10):
         part = slice(first, first + 10)
-        rows = [("Originals", stage.samples[part]), ("Rebuilt", frame.reconstructions[part])]
+        rows = [("Originals", stage.samples[part]), ("Decoded", frame.reconstructions[part])]
         sample_rows(rows, run.config.image_shape)
 
 

@@ -7,6 +7,8 @@ hashed, and the session state holds ids alone.
 from __future__ import annotations
 
 import atexit
+import json
+import threading
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,10 +21,12 @@ from vade_core.runs import (
     CONFIG,
     METRICS,
     NOTE,
+    RUNNING_STATES,
     STAGE,
     STATUS,
     Frame,
     Run,
+    RunConfig,
     RunError,
     Stage,
     find_run,
@@ -71,6 +75,53 @@ def _job_manager(root: str) -> JobManager:
     manager = JobManager(Path(root))
     atexit.register(manager.close)
     return manager
+
+
+def start_once(**asked: Any) -> str:
+    """Queue a new run, unless one with the same configuration trains or waits already.
+
+    Parameters
+    ----------
+    **asked
+        For ``vade_core.configure.configure``.
+
+    Returns
+    -------
+    str
+        The id of the run that was queued, or of the one that is there.
+
+    Raises
+    ------
+    DataError, ValueError, OSError
+        In one sentence, what is wrong.
+    """
+    from vade_core.configure import configure  # brings torch along
+
+    manager = job_manager()
+    config = configure(**asked)
+    # Held while looking and adding: clicks in two windows make one run.
+    with _start_lock():
+        for root in run_folders(manager.root):
+            run = Run(root)
+            try:
+                busy = run.state in ("queued", *RUNNING_STATES)
+                if busy and _asked_for(run.config) == _asked_for(config):
+                    return run.id
+            except (RunError, TypeError, AttributeError):
+                continue  # a broken run is none of this one's
+        return manager.submit(config).id
+
+
+def _asked_for(config: RunConfig) -> dict[str, Any]:
+    """A configuration without what its start decides, as JSON would hold it."""
+    decided = {"created", "versions", "precision", "threads"}
+    found = {name: v for name, v in config.to_json().items() if name not in decided}
+    return dict(json.loads(json.dumps(found)))
+
+
+@st.cache_resource(show_spinner=False)
+def _start_lock() -> threading.Lock:
+    return threading.Lock()
 
 
 # --- Finding and opening runs -------------------------------------------------------------------
@@ -264,7 +315,11 @@ def _is_trained(folder: Path) -> bool:
 
 @st.cache_resource(show_spinner=False, max_entries=2000)
 def _summary(path: str, stamp: Stamp, trained: bool) -> dict[str, Any]:
-    return summarise(Path(path))
+    found = summarise(Path(path))
+    try:
+        return found | {"subset": Run(path).config.subset}
+    except RunError:
+        return found | {"subset": None}
 
 
 # --- Words --------------------------------------------------------------------------------------
@@ -304,6 +359,13 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(round(whole / 60), 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def is_supervised(name: str | None) -> bool:
+    """Whether a model learns from labels; one that is not registered counts as not."""
+    from vade_core.models import MODELS
+
+    return name in MODELS and MODELS[name].supervised
 
 
 def model_title(name: str | None) -> str:

@@ -14,6 +14,7 @@ from pages.shared.session import (
     fail,
     job_manager,
     model_title,
+    percent,
     read_summaries,
 )
 from vade_core.configure import configure
@@ -51,6 +52,8 @@ SETTINGS: dict[str, Setting] = {
     "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
 }
 EPOCHS = Setting("Epochs", 1, 100_000)
+SEED = Setting("Seed", 0, 2**32 - 1)
+FREE = Setting("K", 1, 1000)
 
 
 def key_of(name: str) -> str:
@@ -90,7 +93,7 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
             raise ValueError(f"There is no {name} {text!r}: choose one of the list.")
         return {name: text}
     if name == "k":
-        k = _number(name, text, Setting("K", 1, 1000))
+        k = _number(name, text, FREE)
         return {"k": str(k)} if str(k) in MAIN_K else {"k": FREE_K, "k_free": k}
     if name == "hidden":
         parse_widths(text)
@@ -105,7 +108,7 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
             raise ValueError(f"There is no map {unknown[0]!r}: choose from {', '.join(LENSES)}.")
         return {name: lenses}
     if name == "seed":
-        return {name: _number(name, text, Setting("Seed", 0, 2**32 - 1))}
+        return {name: _number(name, text, SEED)}
     if name == "subset":
         return {name: _number(name, text, Setting("Subset", 20, 10_000_000))}
     if name == "epochs":
@@ -192,19 +195,36 @@ def write_link(run_id: str | None) -> None:
     st.session_state["train-link"] = link
 
 
+def check_number(setting: Setting, value: float | None) -> str:
+    """A sentence where a number is outside what a setting takes; else nothing.
+
+    The widgets take any number: one with limits of its own turns red, keeps what it had before,
+    and a training would start without what is written there.
+    """
+    if value is None or setting.low <= value <= setting.high:
+        return ""
+    shown, low, high = (
+        f"{int(each):,}" if each == int(each) else f"{each:g}"
+        for each in (value, setting.low, setting.high)
+    )
+    return f"{setting.label}: {shown} is out of range. Give a number from {low} to {high}."
+
+
 def usual_parameters(model: str, preset: str, dataset: str) -> dict[str, Any]:
     """What a model takes where a person says nothing: the constructor's defaults, the preset's."""
     accepted = inspect.signature(MODELS[model].estimator).parameters
-    n = st.session_state.get(key_of("subset")) or DATASETS[dataset].n_samples
+    whole = DATASETS[dataset].n_samples
+    n = min(max(1, st.session_state.get(key_of("subset")) or whole), whole)
     usual = {name: parameter.default for name, parameter in accepted.items()}
     return usual | PRESETS[preset].of(model, int(n))
 
 
-def draw_settings() -> tuple[Any, dict[str, Any] | None]:
-    """The widgets: a place for the Start button, and what they ask `configure` for.
+def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
+    """The widgets: a place for the Start button, what they ask `configure` for, what is wrong.
 
-    The wish is None, and a sentence stands on the page, where something is written wrongly.
+    Where something is written wrongly there is no wish, and a sentence for each such thing.
     """
+    checked: list[tuple[Setting, float | None]] = []
     keep: dict[str, Any] = {"persist_state": "session"}
     model = st.segmented_control(
         "Model", list(MODELS), format_func=model_title, key=key_of("model"), required=True, **keep
@@ -220,11 +240,12 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None]:
         **keep,
     )
     known = DATASETS[dataset]
-    k = known.n_classes
+    k: int | None = known.n_classes
     if entry.supervised:
         st.caption(f"It learns from labels: one cluster for each of the {k} classes.")
     else:
         k = _draw_k(keep, known.n_classes)
+        checked.append((FREE, k))
     preset = st.selectbox(
         "Preset",
         list(PRESETS),
@@ -233,22 +254,17 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None]:
         **keep,
     )
     st.caption(PRESETS[preset].summary)
-    if (st.session_state.get(key_of("subset")) or 0) > known.n_samples:
-        st.session_state[key_of("subset")] = None  # it was meant for a larger data set
     usual = usual_parameters(model, preset, dataset)
     left, right = st.columns(2)
     epochs = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
-    seed = right.number_input(
-        "Seed", min_value=0, max_value=2**32 - 1, step=1, key=key_of("seed"), **keep
-    )
+    seed = right.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
+    checked += [(EPOCHS, epochs), (SEED, seed)]
     place = st.container()
     overrides: dict[str, Any] = {"epochs": epochs}
     with st.expander("More settings"):
         st.caption("An empty field keeps the number shown in grey.")
         subset = st.number_input(
             "Train on so many samples",
-            min_value=20,
-            max_value=known.n_samples,
             value=None,
             step=1000,
             placeholder=f"{known.n_samples:,}",
@@ -264,6 +280,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None]:
         for name, setting in SETTINGS.items():
             if name in usual:
                 overrides[name] = _draw_number(st, name, setting, usual[name])
+                checked.append((setting, overrides[name]))
         widths = st.text_input(
             "Hidden widths",
             placeholder=",".join(str(width) for width in usual["hidden"]),
@@ -277,12 +294,15 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None]:
             key=key_of("maps"),
             **keep,
         )
+    checked.append((Setting("Train on so many samples", 20, known.n_samples), subset))
+    reasons = [words for setting, value in checked if (words := check_number(setting, value))]
     try:
         overrides["hidden"] = parse_widths(widths or "")
     except ValueError as error:
-        fail(str(error))
-        return place, None
-    return place, {
+        reasons.append(str(error))
+    if reasons:
+        return place, None, reasons
+    asked = {
         "model": model,
         "dataset": dataset,
         "clusters": k,
@@ -293,6 +313,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None]:
         "lenses": list(lenses),
         "overrides": {name: value for name, value in overrides.items() if value is not None},
     }
+    return place, asked, []
 
 
 def _draw_k(keep: dict[str, Any], classes: int | None) -> int:
@@ -302,22 +323,17 @@ def _draw_k(keep: dict[str, Any], classes: int | None) -> int:
     if chosen in MAIN_K:
         k = int(chosen)
     else:
-        free = st.number_input(
-            "K", min_value=1, max_value=1000, step=1, key=key_of("k_free"), **keep
-        )
-        k = int(free or 10)
-    if classes is not None and k != classes:
+        free = st.number_input("K", step=1, key=key_of("k_free"), **keep)
+        k = int(10 if free is None else free)
+    if classes is not None and k != classes and not check_number(FREE, k):
         st.caption(words_about_k(k, classes))
     return k
 
 
 def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float | None:
     """A number that may stay empty; the usual one stands in grey."""
-    kind = int if setting.whole else float
     return place.number_input(
         setting.label,
-        min_value=kind(setting.low),
-        max_value=kind(setting.high),
         value=None,
         step=1 if setting.whole else None,
         format=None if setting.whole else "%g",
@@ -327,8 +343,26 @@ def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float |
     )
 
 
+def purity_words(purity: float | None) -> str:
+    """What stands beside ACC where K is not the number of classes; nothing before it is known."""
+    if purity is None:
+        return ""
+    return (
+        " Purity, the share of points that belong to the commonest class of their cluster: "
+        f"**{percent(purity)}**."
+    )
+
+
 def words_about_k(k: int, classes: int) -> str:
     """How ACC is defined where K is not the number of classes."""
+    if k < classes:
+        left = classes - k
+        some, whose = ("1 class gets", "its") if left == 1 else (f"{left} classes get", "their")
+        with_k = "1 cluster" if k == 1 else f"{k} clusters"
+        return (
+            f"With {with_k} for {classes} classes, {some} no cluster: {whose} points count as "
+            "wrong, so ACC cannot reach 100 %."
+        )
     return (
         f"K = {k} for {classes} classes: ACC pairs each cluster with one class at most, as well "
         "as possible. Points of unmatched clusters count as wrong."

@@ -21,60 +21,100 @@ from pages.shared.session import (
     open_run,
     percent,
 )
-from pages.shared.train_settings import jobs, shown_id, words_about_k
+from pages.shared.train_settings import jobs, purity_words, shown_id, words_about_k
 from vade_core.models import MODELS
+from vade_core.recorder import delete_run
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
+# The places of the page, always made and always in this order. Were one made only when it is
+# needed, a refresh could write into a place that another run of the page has filled with
+# something else, and the browser would give the whole page up.
+PLACES = ("head", "words", "error", "progress", "facts", "notes", "others", "panels")
 
-def draw_live(watching: bool) -> None:
-    """The shown run and the queue; drawn again every second while something is going on."""
+
+def queue_mood(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str:
+    """What the queue is at: "training", "paused", "waiting", or "" where there is nothing."""
+    if active:
+        paused = all(summary["state"] == "paused" for summary in active)
+        return "paused" if paused else "training"
+    return "waiting" if queued else ""
+
+
+def queue_words(mood: str) -> str:
+    """What becomes of a run that is started now; nothing where it begins at once."""
+    if mood == "paused":
+        return "A run is paused: a new run waits behind it until it has ended."
+    if mood:
+        return "Something trains already: a new run waits for its turn."
+    return ""
+
+
+def draw_live(mood: str) -> None:
+    """The shown run and the queue; drawn again every second while something is going on.
+
+    Parameters
+    ----------
+    mood : str
+        What `queue_mood` said when the page was last run as a whole.
+    """
     active, queued = jobs()
-    if watching != bool(active or queued):
-        st.rerun()  # a beginning or an end, here or elsewhere: once more as a whole
+    # Before anything is drawn: a beginning or an end, here or elsewhere, or another run to show.
+    if st.session_state.pop("train-again", False) or mood != queue_mood(active, queued):
+        st.rerun()
+    places = {name: _place(name) for name in PLACES}
     run_id = shown_id(active, queued)
-    if run_id is None:
-        _draw_nothing_yet()
-        return
-    others = [summary for summary in [*active, *queued] if summary["id"] != run_id]
-    run = open_run(run_id)
+    with places["error"]:
+        if problem := st.session_state.pop("train-problem", None):
+            fail(problem)
+        run = None if run_id is None else open_run(run_id)
     try:
-        if run is not None:
-            _draw_head(run, [summary["id"] for summary in queued])
-        _draw_others(others)
-        if run is not None:
-            _draw_panels(run)
+        if run_id is None:
+            _draw_nothing_yet(places)
+        elif run is not None:
+            _draw_head(run, [summary["id"] for summary in queued], places)
+        with places["others"]:
+            _draw_others([each for each in [*active, *queued] if each["id"] != run_id])
+        with places["panels"]:
+            if run is not None:
+                _draw_panels(run)
     except (RunError, OSError) as error:
-        fail(str(error))
+        with places["error"]:
+            fail(str(error))
 
 
-def _draw_nothing_yet() -> None:
-    st.header("Train a model")
-    with st.container(key="train-words"):
-        st.markdown(
-            "Choose a model and press **Start**. The curves and the map begin with the first "
-            "epoch.  \nTraining goes on if you leave or reload this page."
-        )
+def _place(name: str) -> Any:
+    if name == "head":
+        return st.container(key="train-head", horizontal=True, vertical_alignment="center")
+    return st.container(key=f"train-{name}")
 
 
-def _draw_head(run: Run, queue: list[str]) -> None:
+def _draw_nothing_yet(places: dict[str, Any]) -> None:
+    places["head"].header("Train a model")
+    places["words"].markdown(
+        "Choose a model and press **Start**. The curves and the map begin with the first "
+        "epoch.  \nTraining goes on if you leave or reload this page."
+    )
+
+
+def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
     status, config, lines = run.status(), run.config, cached_metrics(run)
     state = status["state"]
     going = state in RUNNING_STATES
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with places["head"]:
         st.header(
             f"{model_title(config.model)} on {config.dataset}, K = {config.clusters}",
             width="stretch",
         )
         _draw_controls(run, state)
-    with st.container(key="train-words"):
-        st.markdown(words_of(status, queue, run.id))
+    places["words"].markdown(words_of(status, queue, run.id, begun=bool(lines)))
     if state == "failed":
-        fail(str(status.get("error") or "It failed without a word."))
-    if state == "queued" and not lines:
+        with places["error"]:
+            fail(str(status.get("error") or "It failed without a word."))
+    if not (lines or going):
         return
     if going:
         past, total = int(status.get("past_epochs") or 0), int(status.get("total_epochs") or 0)
-        st.progress(min(1.0, past / total) if total else 0.0)
+        places["progress"].progress(min(1.0, past / total) if total else 0.0)
     last: dict[str, Any] = next(
         (line for line in reversed(lines) if line.get("acc") is not None), {}
     )
@@ -88,29 +128,33 @@ def _draw_head(run: Run, queue: list[str]) -> None:
         facts["Time left"] = duration(status.get("eta_seconds"))
     else:
         facts["Time taken"] = duration(status.get("elapsed"))
-    for column, (name, value) in zip(st.columns(len(facts)), facts.items(), strict=True):
+    columns = places["facts"].columns(len(facts))
+    for column, (name, value) in zip(columns, facts.items(), strict=True):
         column.metric(name, value)
-    for note in notes_about(config, MODELS.get(config.model)):
-        st.markdown(note)
+    for note in notes_about(config, MODELS.get(config.model), last.get("purity")):
+        places["notes"].markdown(note)
 
 
 def _draw_others(others: list[dict[str, Any]]) -> None:
     """Other runs that train or wait, one line each."""
     for summary in others:
-        run_id, waits = summary["id"], summary["state"] == "queued"
+        run_id, state = summary["id"], summary["state"]
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             what = f"{model_title(summary['model'])} on {summary['dataset']}"
+            now = {"queued": "Waiting", "paused": "Paused"}.get(state, "Training now")
             st.markdown(
-                f"**{'Waiting' if waits else 'Training now'}:** {what}, "
-                f"K = {summary['clusters']}, seed {summary['seed']}",
+                f"**{now}:** {what}, K = {summary['clusters']}, seed {summary['seed']}",
                 width="stretch",
             )
-            if st.button("Show", key=f"train-show-{run_id}"):
-                st.session_state["train-run"] = run_id
-                st.rerun()
-            if waits and st.button("Take out", icon=":material/close:", key=f"train-out-{run_id}"):
-                _ask(Run(summary["path"]), "stop")
-                st.rerun()
+            st.button("Show", key=f"train-show-{run_id}", on_click=_show, args=(run_id,))
+            if state == "queued":
+                st.button(
+                    "Take out",
+                    icon=":material/close:",
+                    key=f"train-out-{run_id}",
+                    on_click=_take_out,
+                    args=(summary["path"],),
+                )
 
 
 def _draw_panels(run: Run) -> None:
@@ -119,14 +163,17 @@ def _draw_panels(run: Run) -> None:
     going = state in RUNNING_STATES
     if not (lines or going):
         return
-    with st.container(key="train-panels"):
-        with st.container():
-            _draw_scores(run, lines)
-        with st.container():
+    scores, middle, losses = st.container(), st.container(), st.container()
+    with scores:
+        _draw_scores(run, lines)
+    with middle:
+        latents, reconstructions = st.container(), st.container()
+        with latents:
             draw_run_map(run, key=f"train-map-{run.id}", live=going, title="Latent space")
+        with reconstructions:
             _draw_reconstructions(run, lines)
-        with st.container():
-            draw_losses(lines, key=f"train-losses-{run.id}", parameters=run.config.parameters)
+    with losses:
+        draw_losses(lines, key=f"train-losses-{run.id}", parameters=run.config.parameters)
 
 
 def _draw_controls(run: Run, state: str) -> None:
@@ -138,19 +185,26 @@ def _draw_controls(run: Run, state: str) -> None:
     if state in RUNNING_STATES:
         commands.append(("step", "Step one epoch", ":material/skip_next:"))
         commands.append(("stop", "Stop", ":material/stop:"))
-    if state == "queued":
-        commands.append(("stop", "Take out of the queue", ":material/close:"))
     for command, label, icon in commands:
-        if st.button(label, icon=icon, key=f"train-{command}"):
-            _ask(run, command)
-    if state in ("stopped", "interrupted") and st.button(
-        "Go on", icon=":material/play_arrow:", key="train-go-on"
-    ):
-        try:
-            job_manager().resume(run)
-            st.rerun()
-        except (RunError, OSError) as error:
-            fail(str(error))
+        st.button(
+            label, icon=icon, key=f"train-{command}", on_click=_ask, args=(str(run.path), command)
+        )
+    if state == "queued":
+        st.button(
+            "Take out of the queue",
+            icon=":material/close:",
+            key="train-stop",
+            on_click=_take_out,
+            args=(str(run.path),),
+        )
+    if state in ("stopped", "interrupted"):
+        st.button(
+            "Go on",
+            icon=":material/play_arrow:",
+            key="train-go-on",
+            on_click=_go_on,
+            args=(str(run.path),),
+        )
     if state not in (*RUNNING_STATES, "queued"):
         st.page_link(
             "pages/load.py",
@@ -160,15 +214,46 @@ def _draw_controls(run: Run, state: str) -> None:
         )
 
 
-def _ask(run: Run, command: str) -> None:
+# --- What the buttons do. They are called before anything is drawn; what is wrong is noted. -------
+
+
+def _ask(path: str, command: str) -> None:
     try:
-        job_manager().send(run, command)
+        job_manager().send(Run(path), command)
     except (RunError, OSError) as error:
-        fail(str(error))
+        st.session_state["train-problem"] = str(error)
 
 
-def words_of(status: dict[str, Any], queue: list[str], run_id: str) -> str:
-    """What is going on, in a sentence or two."""
+def _take_out(path: str) -> None:
+    """Take a run out of the queue; one that never began leaves nothing behind."""
+    run = Run(path)
+    st.session_state["train-again"] = True
+    try:
+        if run.state == "queued" and not run.metrics():
+            delete_run(run)
+            if st.session_state.get("train-run") == run.id:
+                st.session_state["train-run"] = None
+            return
+    except (RunError, OSError):
+        pass  # it has just begun, or cannot be read: then it is stopped as any other
+    _ask(path, "stop")
+
+
+def _go_on(path: str) -> None:
+    st.session_state["train-again"] = True
+    try:
+        job_manager().resume(Run(path))
+    except (RunError, OSError) as error:
+        st.session_state["train-problem"] = str(error)
+
+
+def _show(run_id: str) -> None:
+    st.session_state["train-run"] = run_id
+    st.session_state["train-again"] = True
+
+
+def words_of(status: dict[str, Any], queue: list[str], run_id: str, begun: bool = True) -> str:
+    """What is going on, in a sentence or two; `begun` says whether an epoch was ever trained."""
     state, words = status["state"], str(status.get("words") or "")
     if state == "queued":
         before = queue.index(run_id) if run_id in queue else 0
@@ -176,6 +261,8 @@ def words_of(status: dict[str, Any], queue: list[str], run_id: str) -> str:
         return f"Waiting for its turn{others}."
     if state == "finished":
         return "Finished. The run is kept: open it to explore, or start another."
+    if state == "stopped" and not begun:
+        return "Stopped before its first epoch: there is nothing to see yet. It can still go on."
     if state == "stopped":
         return "Stopped. What was learnt is kept, and it can go on from here."
     if state == "interrupted":
@@ -194,7 +281,7 @@ def words_of(status: dict[str, Any], queue: list[str], run_id: str) -> str:
     return f"**Paused.** {said}" if state == "paused" else said
 
 
-def notes_about(config: Any, entry: Any) -> list[str]:
+def notes_about(config: Any, entry: Any, purity: float | None = None) -> list[str]:
     """What a person must know to read the scores of this run."""
     notes = []
     if entry is not None and entry.supervised:
@@ -213,7 +300,8 @@ def notes_about(config: Any, entry: Any) -> list[str]:
             "class need them. The loss does not."
         )
     elif config.class_names is not None and len(config.class_names) != config.clusters:
-        notes.append(words_about_k(config.clusters, len(config.class_names)))
+        about_k = words_about_k(config.clusters, len(config.class_names))
+        notes.append(about_k + purity_words(purity))
     return notes
 
 
