@@ -18,7 +18,7 @@ from typing import Any
 
 from vade_core.locks import FileLock
 from vade_core.recorder import Recorder, create_run, send
-from vade_core.runs import CONFIG, RUNNING_STATES, Run, RunConfig, RunError, list_runs
+from vade_core.runs import CONFIG, Run, RunConfig, RunError, at_work, list_runs
 
 LOG = "worker.log"
 QUEUE_LOCK = ".queue.lock"
@@ -108,17 +108,9 @@ class JobManager:
             return
         send(run, command)
 
-    def active(self) -> dict[str, Any] | None:
-        """Summary of the run that is being trained under this root, by whomever."""
-        for summary in list_runs([self.root]):
-            if summary["state"] in RUNNING_STATES:
-                return summary
-        return None
-
     def waiting(self) -> list[dict[str, Any]]:
         """Summaries of the queued runs, the next one first."""
-        queued = [s for s in list_runs([self.root]) if s["state"] == "queued"]
-        return sorted(queued, key=lambda s: (s["created"], s["id"]))
+        return at_work(list_runs([self.root]))[1]
 
     def close(self, patience: float = 5.0) -> None:
         """Stop starting runs; the one that is training is interrupted, resumably."""
@@ -151,13 +143,9 @@ class JobManager:
             self._holds_lock = self._lock.acquire()
             if not self._holds_lock:
                 return
-        summaries = list_runs([self.root])
-        if any(s["state"] in RUNNING_STATES for s in summaries):
-            return  # somebody trains already, from the command line perhaps
-        queued = sorted(
-            (s for s in summaries if s["state"] == "queued"), key=lambda s: (s["created"], s["id"])
-        )
-        if queued:
+        active, queued = at_work(list_runs([self.root]))
+        # Somebody may train already, from the command line perhaps.
+        if queued and not active:
             self._start(Run(queued[0]["path"]))
 
     def _start(self, run: Run) -> None:

@@ -302,3 +302,8 @@ def _number(value: Any) -> float | None:
     if value is None or not np.isfinite(value):
         return None
     return float(f"{float(value):.6g}")
+
+
+def epoch_title(epoch: str | int) -> str:
+    """What an entry of ``MapFrames.epochs`` is called."""
+    return epoch if isinstance(epoch, str) else f"epoch {epoch}"

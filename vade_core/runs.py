@@ -474,6 +474,15 @@ def summarise(folder: Path) -> dict[str, Any]:
     return dict.fromkeys(SUMMARY_FIELDS) | known | {"state": BROKEN, "error": sentence}
 
 
+def at_work(
+    summaries: Sequence[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Of some summaries, those of runs that train, and of those that wait, the next one first."""
+    active = [summary for summary in summaries if summary["state"] in RUNNING_STATES]
+    queued = [summary for summary in summaries if summary["state"] == "queued"]
+    return active, sorted(queued, key=lambda summary: (summary["created"], summary["id"]))
+
+
 def find_run(run_id: str, roots: Sequence[Path]) -> Run:
     """The run of that id.
 

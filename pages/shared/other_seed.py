@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.shared.latent_map import latent_map
 from pages.shared.session import cached_frame, fail, percent
-from vade_core.map_frames import MapFrames
+from vade_core.map_frames import MapFrames, epoch_title
 from vade_core.projection import LENSES, movement
 from vade_core.remap import MOST_SEED, SEEDED, Remap
 from vade_core.run_frames import RunFrames
@@ -116,7 +116,7 @@ def two_maps(frames: MapFrames, i: int, other: np.ndarray, titles: tuple[str, st
         responsibilities=shares if shares is None or shares.ndim == 2 else twice(shares),
         matched=twice(frames.matched),
         pictures=frames.pictures,
-        caption=_title(frames.epochs[i]),
+        caption=epoch_title(frames.epochs[i]),
         total=frames.total,
     )
 
@@ -143,8 +143,8 @@ def draw_other_seed(run: Run, lens: str, found: RunFrames, i: int) -> None:
     left, right = st.columns([3, 7], gap="large")
     with left:
         st.markdown(
-            f"The latents of **{_title(frames.epochs[i])}** stay as they are; their {title} map "
-            "is made again, from nothing. What moves now moves without any learning."
+            f"The latents of **{epoch_title(frames.epochs[i])}** stay as they are; their {title} "
+            "map is made again, from nothing. What moves now moves without any learning."
         )
         seed = st.number_input(
             "Seed",
@@ -167,7 +167,7 @@ def draw_other_seed(run: Run, lens: str, found: RunFrames, i: int) -> None:
         rows = [f"- Mean distance that points moved: **{other.moved:.2f}** of the map's spread."]
         if i:
             step = movement(frames.positions[i - 1], frames.positions[i])
-            before = _title(frames.epochs[i - 1])
+            before = epoch_title(frames.epochs[i - 1])
             rows.append(f"- With learning, since {before}: **{step:.2f}**.")
         own = None if frames.recall is None else frames.recall[i]
         rows.append(
@@ -222,7 +222,3 @@ def _draw_making(task: Remap, title: str) -> None:
         st.caption("Another map is being made: this one can follow it.")
     else:
         st.caption("It takes some seconds, in a process of its own.")
-
-
-def _title(epoch: str | int) -> str:
-    return epoch if isinstance(epoch, str) else f"epoch {epoch}"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pages.shared.session import percent
 from vade_core.colours import UNKNOWN, colour_of, text_on
-from vade_core.map_frames import NO_CLUSTER, MapFrames
+from vade_core.map_frames import NO_CLUSTER, MapFrames, epoch_title
 
 ASSETS = Path(__file__).parents[2] / "assets" / "river"
 
@@ -140,7 +140,7 @@ def _columns(frames: MapFrames, moments: Sequence[int]) -> list[_Moment]:
         known[_NONE] = "none"
         accuracy = frames.accuracy[i]
         note = "" if accuracy is None else f"ACC {percent(accuracy)}"
-        found.append(_Moment(_title(frames.epochs[i]), note, codes, known, "cluster"))
+        found.append(_Moment(epoch_title(frames.epochs[i]), note, codes, known, "cluster"))
         last = codes
     return found[::-1]
 
@@ -218,10 +218,6 @@ def _said(column: _Moment, code: int) -> str:
 
 def _points(count: int) -> str:
     return f"{count:,} point{'' if count == 1 else 's'}"
-
-
-def _title(epoch: str | int) -> str:
-    return epoch if isinstance(epoch, str) else f"epoch {epoch}"
 
 
 def _class_names(frames: MapFrames) -> list[str]:

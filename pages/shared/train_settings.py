@@ -22,7 +22,7 @@ from vade_core.data import DATASETS
 from vade_core.models import MODELS
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.projection import LENSES
-from vade_core.runs import RUNNING_STATES
+from vade_core.runs import at_work
 
 MAIN_K = ("7", "10", "14")
 FREE_K = "Other"
@@ -387,10 +387,7 @@ def start(asked: dict[str, Any]) -> None:
 
 def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Summaries of what trains and of what waits, the next one first."""
-    own = [summary for summary in read_summaries() if not summary["recorded"]]
-    active = [summary for summary in own if summary["state"] in RUNNING_STATES]
-    queued = [summary for summary in own if summary["state"] == "queued"]
-    return active, sorted(queued, key=lambda summary: (summary["created"], summary["id"]))
+    return at_work([summary for summary in read_summaries() if not summary["recorded"]])
 
 
 def shown_id(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str | None:
