@@ -27,7 +27,7 @@ def log_density(z: Tensor, means: Tensor, log_variances: Tensor) -> Tensor:
     Tensor, shape (..., K)
     """
     squared = (z.unsqueeze(-2) - means) ** 2 * torch.exp(-log_variances)
-    return -0.5 * (squared + log_variances + LOG_2_PI).sum(-1)
+    return -0.5 * (squared.sum(-1) + (log_variances + LOG_2_PI).sum(-1))
 
 
 def log_responsibilities(
@@ -73,10 +73,12 @@ def kl_to_components(
     -------
     Tensor, shape (n, K), never negative.
     """
-    m, s = mean.unsqueeze(-2), log_variance.unsqueeze(-2)
-    ratio = torch.exp(s - log_variances)
-    distance = (m - means) ** 2 * torch.exp(-log_variances)
-    return 0.5 * (ratio + distance - 1.0 - s + log_variances).sum(-1)
+    # What depends on the sample alone, or on the component alone, is summed before they meet:
+    # of the (n, K, J) values only one is left.
+    spread = (mean.unsqueeze(-2) - means) ** 2 + torch.exp(log_variance).unsqueeze(-2)
+    of_sample = (1.0 + log_variance).sum(-1, keepdim=True)
+    to_components = (spread * torch.exp(-log_variances)).sum(-1)
+    return 0.5 * (to_components - of_sample + log_variances.sum(-1))
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vade_core.allocation import keep_freed_memory
+
 Precision = Literal["fp32", "bf16"]
 PhaseName = Literal["pretrain", "start", "clamped", "free", "train"]
 BatchLoss = Callable[[Tensor, Tensor, torch.Generator], Mapping[str, Tensor]]
@@ -176,6 +178,7 @@ class Training:
         return None
 
     def __iter__(self) -> Iterator[EpochReport]:
+        keep_freed_memory()
         preparing = {
             stage: threading.Thread(target=phase.prepare, daemon=True)
             for stage, phase in enumerate(self.phases)
@@ -227,7 +230,8 @@ class Training:
         n = len(self.samples)
         self._waited = 0.0
         order = torch.randperm(n, generator=generator, device=device)
-        sums: dict[str, Tensor] = {}
+        names: tuple[str, ...] = ()
+        sums: Tensor | None = None
         autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=self.precision == "bf16", cache_enabled=True
         )
@@ -244,10 +248,11 @@ class Training:
             self._optimiser.zero_grad(set_to_none=True)
             terms["loss"].backward()
             self._optimiser.step()
-            for name, value in terms.items():
-                share = value.detach() * len(rows)
-                sums[name] = sums[name] + share if name in sums else share
-        means = {name: float(value) / n for name, value in sums.items()}
+            names = tuple(terms)
+            share = torch.stack([value.detach() for value in terms.values()]) * len(rows)
+            sums = share if sums is None else sums.add_(share)
+        assert sums is not None
+        means = dict(zip(names, (sums / n).tolist(), strict=True))
         if not np.isfinite(means["loss"]):
             raise FloatingPointError(
                 f"The loss became {means['loss']} in epoch {epoch + 1} of {phase.words!r}: "
