@@ -186,7 +186,7 @@ def test_digits_are_scaled_grey_levels(digits: Dataset) -> None:
 
 
 def test_catalogue_tells_the_truth(mnist: Dataset, digits: Dataset) -> None:
-    assert list(DATASETS) == ["mnist", "digits", "fashion_mnist"]
+    assert list(DATASETS) == ["mnist", "digits", "fashion_mnist", "har", "reuters10k", "reuters"]
     for name, entry in DATASETS.items():
         assert entry.name == name
     for data in (mnist, digits):
@@ -295,6 +295,91 @@ def test_cache_that_cannot_be_written_is_no_obstacle(
     said: list[str] = []
     assert load("fashion_mnist", progress=said.append).n_samples == 70_000
     assert "could not be kept" in said[-1]
+
+
+HAR_SIZES = (1722, 1544, 1406, 1777, 1906, 1944)
+
+
+def har_answer() -> SimpleNamespace:
+    """Values of HAR's shape and class sizes, as scikit-learn hands them over."""
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(np.repeat(np.arange(1, 7), HAR_SIZES))
+    values = rng.uniform(-1, 1, (len(codes), 561))
+    return SimpleNamespace(data=values, target=codes.astype(str).astype(object))
+
+
+def test_har_is_fetched_once_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VADE_CACHE", str(tmp_path))
+    answer = har_answer()
+    calls: list[str] = []
+
+    def fetch(name: str, **options: object) -> SimpleNamespace:
+        assert options["version"] == 1
+        calls.append(name)
+        return answer
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
+    said: list[str] = []
+    first = load("har", progress=said.append)
+    second = load("har", progress=said.append)
+    assert calls == ["har"]
+    assert said == ["Fetching HAR from OpenML, once; this takes about a minute."]
+    assert [path.name for path in tmp_path.iterdir()] == ["har.npz"]
+    entry = DATASETS["har"]
+    for data in (first, second):
+        assert data.samples.dtype == np.float32
+        assert np.array_equal(data.samples, answer.data.astype(np.float32))
+        assert data.labels.tolist() == (answer.target.astype(int) - 1).tolist()
+        assert tuple(np.bincount(data.labels)) == HAR_SIZES
+        assert (data.n_samples, data.n_features, data.n_classes) == (10_299, 561, 6)
+        assert (data.likelihood, data.image_shape) == ("gaussian", None)
+        for field in ("n_samples", "n_features", "n_classes", "likelihood", "source", "licence"):
+            assert getattr(entry, field) == getattr(data, field)
+
+    (tmp_path / "har.npz").write_bytes((tmp_path / "har.npz").read_bytes()[:1000])
+    assert np.array_equal(load("har").samples, first.samples)
+    assert len(calls) == 2
+
+
+def test_har_has_no_test_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VADE_CACHE", str(tmp_path))
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda *_, **__: har_answer())
+    data = load("har")
+    assert data.train_part().n_samples == data.n_samples
+    assert data.subset(100).train_part().n_samples == 100
+    with pytest.raises(DataError, match="no test part"):
+        data.test_part()
+
+
+@pytest.mark.parametrize("harm", ["class sizes", "not a number", "shape", "texts", "code"])
+def test_wrong_har_is_refused(harm: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VADE_CACHE", str(tmp_path))
+    answer = har_answer()
+    if harm == "class sizes":
+        answer.target[np.flatnonzero(answer.target == "1")[0]] = "2"
+    elif harm == "not a number":
+        answer.data[5, 5] = np.nan
+    elif harm == "shape":
+        answer.data = answer.data[:, 1:]
+    elif harm == "texts":
+        answer.data = answer.data.astype(object)
+    else:
+        answer.target[0] = "0"
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", lambda *_, **__: answer)
+    with pytest.raises(DataError, match="HAR"):
+        load("har")
+    assert not list(tmp_path.iterdir())
+
+
+def test_har_offline_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VADE_CACHE", str(tmp_path))
+
+    def fetch(*_: object, **__: object) -> None:
+        raise URLError("no route")
+
+    monkeypatch.setattr(sklearn.datasets, "fetch_openml", fetch)
+    with pytest.raises(DataError, match=r"HAR is not on this computer.*go online once"):
+        load("har")
 
 
 def test_fashion_mnist_from_debian() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from vade_core import metrics
 from vade_core.data import Dataset
 from vade_core.models.base import CHUNK, LatentModel
+from vade_core.samples import Samples, chunks
 from vade_core.training import as_float
 
 KNN = (3, 5, 10)
@@ -76,14 +77,13 @@ def evaluate(model: LatentModel, dataset: Dataset) -> dict[str, Any]:
     return found
 
 
-def reconstruction_error(model: LatentModel, samples: NDArray[Any], latents: NDArray[Any]) -> float:
+def reconstruction_error(model: LatentModel, samples: Samples, latents: NDArray[Any]) -> float:
     """-log p(x|z) at the posterior mean, in nats a sample: no draw, no prior."""
     decoder = model.networks_.decoder
     total = 0.0
     with torch.inference_mode():
-        for first in range(0, len(samples), CHUNK):
-            x = as_float(torch.from_numpy(np.array(samples[first : first + CHUNK])))
-            z = torch.from_numpy(np.array(latents[first : first + CHUNK], dtype=np.float32))
-            location, log_variance = decoder(z)
+        for rows, z in zip(chunks(samples, CHUNK), chunks(latents, CHUNK), strict=True):
+            x = as_float(rows)
+            location, log_variance = decoder(z.float())
             total += float(decoder.negative_log_likelihood(location, log_variance, x).sum())
-    return total / len(samples)
+    return total / samples.shape[0]

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from vade_core.allocation import keep_freed_memory
+from vade_core.samples import DeviceSamples
 
 Precision = Literal["fp32", "bf16"]
 PhaseName = Literal["pretrain", "start", "clamped", "free", "train"]
@@ -122,8 +123,9 @@ class Training:
 
     Parameters
     ----------
-    samples : Tensor, shape (n, D)
-        uint8 grey levels or float32, on the device that trains.
+    samples : Tensor or SparseRows, shape (n, D)
+        uint8 grey levels or float32, on the device that trains; of sparse samples, the rows of
+        a batch are made dense when their turn comes.
     phases : sequence of Phase
         The schedule.
     seed : int
@@ -138,7 +140,7 @@ class Training:
 
     def __init__(
         self,
-        samples: Tensor,
+        samples: DeviceSamples,
         phases: Sequence[Phase],
         *,
         seed: int,

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
 
+from vade_core.data import rcv1
 from vade_core.data.dataset import DataError, Dataset, random_test_part
+from vade_core.data.fetched import Arrays, Progress, cached, from_openml
+from vade_core.data.fetched import cache_folder as cache_folder
 from vade_core.data.idx import read_idx
-
-Progress = Callable[[str], None] | None
+from vade_core.samples import Samples
 
 MNIST_FOLDER = Path(__file__).resolve().parents[2] / "assets" / "data" / "mnist"
 # Where Debian's package dataset-fashion-mnist puts its files.
@@ -50,6 +46,22 @@ _FASHION_CLASSES = (
     "Bag",
     "Ankle boot",
 )
+# The activities in the order of their codes, and how many windows there are of each.
+_ACTIVITIES = {
+    "Walking": 1_722,
+    "Walking upstairs": 1_544,
+    "Walking downstairs": 1_406,
+    "Sitting": 1_777,
+    "Standing": 1_906,
+    "Lying": 1_944,
+}
+# In the order of rcv1.ROOTS.
+_REUTERS_CLASSES = ("Corporate/industrial", "Government/social", "Markets", "Economics")
+_REUTERS_SOURCE = (
+    "RCV1-v2, Lewis, Yang, Rose and Li (2004), tf-idf of the 2,000 most frequent words, "
+    "documents with one root category"
+)
+_REUTERS_LICENCE = "word weights are free for research; cite Lewis et al. (2004)"
 
 
 @dataclass(frozen=True)
@@ -93,56 +105,78 @@ def load(name: str, *, progress: Progress = None) -> Dataset:
     return DATASETS[name].loader(progress)
 
 
-def cache_folder() -> Path:
-    """Return the folder for downloads: VADE_CACHE if set, else the platform's cache folder."""
-    chosen = os.environ.get("VADE_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
-    return base / "vade-explorer"
-
-
 def _load_mnist(progress: Progress) -> Dataset:
     samples, labels = _read_idx_folder(MNIST_FOLDER, MNIST_SHA256)
-    return _official_split("mnist", samples, labels, _DIGITS)
+    return _dataset("mnist", samples, labels, _official_test_part(), _DIGITS, (_SIDE, _SIDE))
 
 
 def _load_digits(progress: Progress) -> Dataset:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    entry = DATASETS["digits"]
-    return Dataset(
-        name="digits",
-        samples=np.round(bunch.data * (255 / 16)).astype(np.uint8),
-        labels=bunch.target.astype(np.int64),
-        is_test=random_test_part(len(bunch.data)),
-        image_shape=(8, 8),
-        likelihood=entry.likelihood,
-        source=entry.source,
-        licence=entry.licence,
-        class_names=_DIGITS,
-    )
+    samples = np.round(bunch.data * (255 / 16)).astype(np.uint8)
+    is_test = random_test_part(len(samples))
+    return _dataset("digits", samples, bunch.target.astype(np.int64), is_test, _DIGITS, (8, 8))
 
 
 def _load_fashion_mnist(progress: Progress) -> Dataset:
     if all((FASHION_MNIST_FOLDER / file).is_file() for file in _IDX_FILES):
         samples, labels = _read_idx_folder(FASHION_MNIST_FOLDER, {})
-        _check_fashion_mnist(samples, labels, f"Fashion-MNIST in {FASHION_MNIST_FOLDER}")
+        arrays = {"X": samples, "y": labels}
+        _check_fashion_mnist(arrays, f"Fashion-MNIST in {FASHION_MNIST_FOLDER}")
     else:
-        cached = cache_folder() / "fashion_mnist.npz"
-        arrays = _read_cached(cached)
-        if arrays is None:
-            arrays = _fetch_fashion_mnist(progress)
-            _write_cached(cached, *arrays, progress)
-        samples, labels = arrays
-    return _official_split("fashion_mnist", samples, labels, _FASHION_CLASSES)
+        arrays = cached(
+            "fashion_mnist",
+            "Fashion-MNIST",
+            lambda: _fetch_fashion_mnist(progress),
+            _check_fashion_mnist,
+            progress,
+        )
+    is_test, shape = _official_test_part(), (_SIDE, _SIDE)
+    return _dataset("fashion_mnist", arrays["X"], arrays["y"], is_test, _FASHION_CLASSES, shape)
+
+
+def _load_har(progress: Progress) -> Dataset:
+    arrays = cached("har", "HAR", lambda: _fetch_har(progress), _check_har, progress)
+    # The published test part is nine of the thirty people, and OpenML's file names nobody.
+    is_test = np.zeros(len(arrays["X"]), dtype=np.bool_)
+    return _dataset("har", arrays["X"], arrays["y"], is_test, tuple(_ACTIVITIES))
+
+
+def _load_reuters(progress: Progress) -> Dataset:
+    return _reuters("reuters", *rcv1.reuters(progress))
+
+
+def _load_reuters10k(progress: Progress) -> Dataset:
+    return _reuters("reuters10k", *rcv1.reuters10k(progress))
+
+
+def _reuters(name: str, documents: Samples, labels: np.ndarray) -> Dataset:
+    # The official split, by date, would leave 3 % for training; the papers have none.
+    return _dataset(name, documents, labels, random_test_part(len(labels)), _REUTERS_CLASSES)
+
+
+def _dataset(
+    name: str,
+    samples: Samples,
+    labels: np.ndarray,
+    is_test: np.ndarray,
+    class_names: tuple[str, ...],
+    image_shape: tuple[int, int] | None = None,
+) -> Dataset:
+    """Put together what was read and what the catalogue says."""
+    entry = DATASETS[name]
+    return Dataset(
+        name=name,
+        samples=samples,
+        labels=labels,
+        is_test=is_test,
+        image_shape=image_shape,
+        likelihood=entry.likelihood,
+        source=entry.source,
+        licence=entry.licence,
+        class_names=class_names,
+    )
 
 
 def _read_idx_folder(folder: Path, sums: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
@@ -160,90 +194,64 @@ def _read_idx_folder(folder: Path, sums: dict[str, str]) -> tuple[np.ndarray, np
     return samples, np.concatenate(labels).astype(np.int64)
 
 
-def _official_split(
-    name: str, samples: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]
-) -> Dataset:
-    entry = DATASETS[name]
-    return Dataset(
-        name=name,
-        samples=samples,
-        labels=labels,
-        is_test=np.arange(len(samples)) >= _N_TRAIN,
-        image_shape=(_SIDE, _SIDE),
-        likelihood=entry.likelihood,
-        source=entry.source,
-        licence=entry.licence,
-        class_names=class_names,
-    )
+def _official_test_part() -> np.ndarray:
+    """MNIST's and Fashion-MNIST's: the last 10,000."""
+    return np.arange(_N_TRAIN + _N_TEST) >= _N_TRAIN
 
 
-def _check_fashion_mnist(samples: np.ndarray, labels: np.ndarray, where: str) -> None:
-    """Raise DataError unless these are 60,000 + 10,000 pictures with classes of equal size."""
-    n = _N_TRAIN + _N_TEST
-    intact = samples.shape == (n, _SIDE * _SIDE) and samples.dtype == np.uint8
-    intact = intact and labels.shape == (n,) and labels.dtype == np.int64
-    if intact and labels.min() >= 0:
-        # Equal classes in both parts, 7,000 each in all, also show that the order is the official.
-        counts = [np.bincount(part, minlength=10) for part in np.split(labels, [_N_TRAIN])]
-        if np.array_equal(counts, [[6_000] * 10, [1_000] * 10]):
-            return
-    raise DataError(
-        f"{where} is damaged (its shape, type or class sizes are wrong): fetch it again."
-    )
-
-
-def _fetch_fashion_mnist(progress: Progress) -> tuple[np.ndarray, np.ndarray]:
-    if progress is not None:
-        progress("Fetching Fashion-MNIST from OpenML, once; this takes about a minute.")
-    try:
-        from sklearn.datasets import fetch_openml
-
-        bunch = fetch_openml(
-            "Fashion-MNIST", version=1, as_frame=False, parser="auto", cache=False, n_retries=1
-        )
-        values = np.asarray(bunch.data)
-        with np.errstate(invalid="ignore"):
-            samples = values.astype(np.uint8)
-        labels = np.asarray(bunch.target).astype(np.int64)
-    except (OSError, HTTPException, EOFError, ValueError, ImportError, zlib.error) as error:
-        raise DataError(
-            "Fashion-MNIST is not on this computer and could not be fetched: go online once, "
-            "or install Debian's package dataset-fashion-mnist."
-        ) from error
+def _fetch_fashion_mnist(progress: Progress) -> Arrays:
+    advice = "go online once, or install Debian's package dataset-fashion-mnist"
+    values, labels = from_openml("Fashion-MNIST", "Fashion-MNIST", advice, progress)
+    with np.errstate(invalid="ignore"):
+        samples = values.astype(np.uint8)
     if not np.array_equal(samples, values):
         raise DataError(
             "Fashion-MNIST came from OpenML with values outside the grey levels 0..255: "
             "fetch it again."
         )
-    _check_fashion_mnist(samples, labels, "Fashion-MNIST as it came from OpenML")
-    return samples, labels
+    arrays = {"X": samples, "y": labels}
+    _check_fashion_mnist(arrays, "Fashion-MNIST as it came from OpenML")
+    return arrays
 
 
-def _read_cached(path: Path) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the cached arrays, or None where they are missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as content:
-            samples, labels = content["X"], content["y"]
-        _check_fashion_mnist(samples, labels, path.name)
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
-        return None
-    return samples, labels
+def _check_fashion_mnist(arrays: Arrays, where: str) -> None:
+    """Raise DataError unless these are 60,000 + 10,000 pictures with classes of equal size."""
+    # Equal classes in both parts, 7,000 each in all, also show that the order is the official.
+    sizes = [[6_000] * 10, [1_000] * 10]
+    _check_classes(arrays, where, np.uint8, _SIDE * _SIDE, sizes)
 
 
-def _write_cached(path: Path, samples: np.ndarray, labels: np.ndarray, progress: Progress) -> None:
-    temporary: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as stream:
-            temporary = Path(stream.name)
-            np.savez_compressed(stream, X=samples, y=labels)
-        # A reader sees the whole file or none, even if this process is stopped half-way.
-        Path(temporary).replace(path)
-    except OSError as error:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
-        if progress is not None:
-            progress(f"Fashion-MNIST could not be kept in {path.parent} ({error.strerror}).")
+def _fetch_har(progress: Progress) -> Arrays:
+    advice = "go online once, or bring the data as a file of your own"
+    values, classes = from_openml("har", "HAR", advice, progress)
+    arrays = {"X": values.astype(np.float32), "y": classes - 1}
+    _check_har(arrays, "HAR as it came from OpenML")
+    return arrays
+
+
+def _check_har(arrays: Arrays, where: str) -> None:
+    """Raise DataError unless these are as many windows of each activity as were published."""
+    _check_classes(arrays, where, np.float32, 561, [list(_ACTIVITIES.values())])
+
+
+def _check_classes(
+    arrays: Arrays, where: str, dtype: type[np.generic], n_features: int, sizes: list[list[int]]
+) -> None:
+    """Raise DataError unless type and shape fit, all is finite, and classes have their sizes.
+
+    `sizes` holds those of the classes in each part of the rows, part by part.
+    """
+    samples, labels = arrays["X"], arrays["y"]
+    ends = np.cumsum(np.sum(sizes, axis=1))
+    intact = samples.shape == (ends[-1], n_features) and samples.dtype == dtype
+    intact = intact and labels.shape == (ends[-1],) and labels.dtype == np.int64
+    if intact and labels.min() >= 0 and np.isfinite(samples).all():
+        parts = np.split(labels, ends[:-1])
+        if [np.bincount(part, minlength=len(sizes[0])).tolist() for part in parts] == sizes:
+            return
+    raise DataError(
+        f"{where} is damaged (its shape, type, values or class sizes are wrong): fetch it again."
+    )
 
 
 DATASETS: dict[str, DatasetEntry] = {
@@ -280,5 +288,38 @@ DATASETS: dict[str, DatasetEntry] = {
         source="Fashion-MNIST, Xiao, Rasul and Vollgraf (2017), Zalando",
         licence="MIT",
         loader=_load_fashion_mnist,
+    ),
+    "har": DatasetEntry(
+        name="har",
+        summary="What people do, told from a smartphone's motion sensors; no test part",
+        n_samples=sum(_ACTIVITIES.values()),
+        n_features=561,
+        n_classes=len(_ACTIVITIES),
+        likelihood="gaussian",
+        source="Human Activity Recognition Using Smartphones, Anguita et al. (2013), from OpenML",
+        licence="cite Anguita et al. (2013); no commercial use",
+        loader=_load_har,
+    ),
+    "reuters10k": DatasetEntry(
+        name="reuters10k",
+        summary="News stories as word weights, 10,000 drawn from reuters; 656 MB to fetch once",
+        n_samples=rcv1.N_DRAWN,
+        n_features=rcv1.N_WORDS,
+        n_classes=len(_REUTERS_CLASSES),
+        likelihood="gaussian",
+        source=_REUTERS_SOURCE,
+        licence=_REUTERS_LICENCE,
+        loader=_load_reuters10k,
+    ),
+    "reuters": DatasetEntry(
+        name="reuters",
+        summary="News stories as word weights, all of one root category; 656 MB to fetch once",
+        n_samples=rcv1.N_DOCUMENTS,
+        n_features=rcv1.N_WORDS,
+        n_classes=len(_REUTERS_CLASSES),
+        likelihood="gaussian",
+        source=_REUTERS_SOURCE,
+        licence=_REUTERS_LICENCE,
+        loader=_load_reuters,
     ),
 }

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from vade_core.samples import Samples, dense, is_sparse
+
 LIKELIHOODS = ("bernoulli", "gaussian")
 MIN_SAMPLES = 20
 # MNIST's own share of test samples: 10,000 of 70,000.
@@ -24,8 +26,8 @@ class Dataset:
     ----------
     name : str
         ``"mnist"`` and the like, or the stem of a person's own file.
-    samples : ndarray of shape (n, D)
-        uint8 grey levels 0..255, or float32.
+    samples : ndarray or CSR matrix of shape (n, D)
+        uint8 grey levels 0..255, or float32; a sparse matrix is float32.
     labels : ndarray of shape (n,), or None
         int64 in 0..C-1. For metrics and supervised models only.
     is_test : ndarray of shape (n,)
@@ -46,7 +48,7 @@ class Dataset:
     """
 
     name: str
-    samples: np.ndarray
+    samples: Samples
     labels: np.ndarray | None
     is_test: np.ndarray
     image_shape: tuple[int, int] | None
@@ -56,7 +58,11 @@ class Dataset:
     class_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.samples.ndim != 2 or self.samples.dtype not in (np.uint8, np.float32):
+        if is_sparse(self.samples):
+            fits = self.samples.ndim == 2 and self.samples.format == "csr"
+            if not fits or self.samples.dtype != np.float32:
+                self._refuse("sparse samples must be an (n, D) CSR matrix of float32")
+        elif self.samples.ndim != 2 or self.samples.dtype not in (np.uint8, np.float32):
             self._refuse("samples must be an (n, D) array of uint8 or float32")
         n = self.samples.shape[0]
         if self.is_test.shape != (n,) or self.is_test.dtype != np.bool_:
@@ -198,14 +204,14 @@ class Dataset:
         Parameters
         ----------
         rows : ndarray of int or bool, slice, or None
-            Which rows; None means all.
+            Which rows; None means all, which for sparse samples may be more than fits.
 
         Returns
         -------
         ndarray of shape (n_rows, D)
             float32, safe to change.
         """
-        chosen = self.samples if rows is None else self.samples[rows]
+        chosen = dense(self.samples if rows is None else self.samples[rows])
         if chosen.dtype == np.uint8:
             scaled: np.ndarray = np.divide(chosen, np.float32(255), dtype=np.float32)
             return scaled

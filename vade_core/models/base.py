@@ -17,6 +17,14 @@ from torch import Tensor, nn
 
 from vade_core.networks import Networks, sample_posterior
 from vade_core.priors import Prior, Terms
+from vade_core.samples import (
+    DeviceSamples,
+    Samples,
+    chunks,
+    from_device,
+    in_training_type,
+    to_device,
+)
 from vade_core.training import (
     EpochReport,
     Phase,
@@ -28,6 +36,11 @@ from vade_core.training import (
     fastest_precision,
 )
 
+# What validate_data takes as it is; other numbers become float64.
+ACCEPTED: dict[str, Any] = {
+    "accept_sparse": "csr",
+    "dtype": [np.float64, np.float32, np.uint8],
+}
 # Rows encoded at a time: large enough for full speed, small enough to keep memory flat.
 CHUNK = 4096
 M = TypeVar("M", bound=nn.Module)
@@ -78,7 +91,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """The prior, with its starting values."""
 
     @abstractmethod
-    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+    def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         """The schedule of the training."""
 
     def assigning_prior(self) -> Prior:
@@ -101,7 +114,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, shape (n, D)
+        X : array-like or sparse matrix, shape (n, D)
             uint8 grey levels (taken as 0..255), or numbers.
         y : array-like, shape (n,), optional
             Classes; ignored by every model that is not supervised.
@@ -112,11 +125,11 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """
         training = self.stream(X, y)
         self.reports_: list[EpochReport] = list(training)
-        self._after_fit(training.samples)
+        self._after_fit(from_device(training.samples))
         return self
 
-    def _after_fit(self, samples: Tensor) -> None:
-        self.update_clusters(self.latents(samples.cpu().numpy()))
+    def _after_fit(self, samples: Samples) -> None:
+        self.update_clusters(self.latents(samples))
 
     def stream(
         self,
@@ -141,27 +154,25 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """
         samples, targets = self._checked(X, y)
         self._build(samples)
-        on_device = torch.from_numpy(samples).to(self._device)
+        on_device = to_device(samples, self._device)
         on_device_targets = None if targets is None else torch.from_numpy(targets).to(self._device)
         return Training(
             on_device,
             self._phases(on_device, on_device_targets),
             seed=self._seed,
-            batch_size=min(self.batch_size, len(samples)),
+            batch_size=min(self.batch_size, len(on_device)),
             precision=self.precision_,
             between_batches=between_batches,
         )
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None
-    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    ) -> tuple[Samples, NDArray[np.int64] | None]:
         """Samples as uint8 or float32, and targets for supervised models."""
-        array = validate_data(
-            self, X, dtype=[np.float64, np.float32, np.uint8], ensure_min_samples=2, order="C"
-        )
+        array = validate_data(self, X, ensure_min_samples=2, order="C", **ACCEPTED)
         return self._trainable(array), None
 
-    def _trainable(self, array: NDArray[Any]) -> NDArray[Any]:
+    def _trainable(self, array: Samples) -> Samples:
         inside = array.dtype == np.uint8 or bool(array.min() >= 0 and array.max() <= 1)
         if self.likelihood not in ("auto", "bernoulli", "gaussian"):
             raise ValueError(
@@ -177,11 +188,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
             if self.likelihood == "auto"
             else self.likelihood
         )
-        if array.dtype == np.uint8:
-            return np.require(array, requirements=["C", "W"])
-        return np.array(array, dtype=np.float32, order="C")
+        return in_training_type(array)
 
-    def _build(self, samples: NDArray[Any]) -> None:
+    def _build(self, samples: Samples) -> None:
         self._device = torch.device(
             ("cuda" if torch.cuda.is_available() else "cpu")
             if self.device == "auto"
@@ -283,9 +292,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
     # -- using the trained model --------------------------------------------------------------
 
-    def _ready(self, X: ArrayLike) -> NDArray[Any]:
+    def _ready(self, X: ArrayLike) -> Samples:
         check_is_fitted(self, "networks_")
-        return validate_data(self, X, dtype=[np.float64, np.float32, np.uint8], reset=False)
+        return validate_data(self, X, reset=False, **ACCEPTED)
 
     @staticmethod
     def _in_dtype(module: M, dtype: np.dtype[Any]) -> M:
@@ -293,14 +302,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
         return copy.deepcopy(module).double() if dtype == np.float64 else module
 
     @torch.inference_mode()
-    def _over_chunks(
-        self, array: NDArray[Any], function: Callable[[Tensor], Tensor]
-    ) -> NDArray[Any]:
-        parts = []
-        for first in range(0, len(array), CHUNK):
-            rows = np.require(array[first : first + CHUNK], requirements=["C", "W"])
-            parts.append(function(as_float(torch.from_numpy(rows).to(self._device))).cpu().numpy())
-        return np.concatenate(parts)
+    def _over_chunks(self, array: Samples, function: Callable[[Tensor], Tensor]) -> NDArray[Any]:
+        return np.concatenate(
+            [function(as_float(x)).cpu().numpy() for x in chunks(array, CHUNK, self._device)]
+        )
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Posterior means, (n, J)."""
@@ -308,12 +313,12 @@ class LatentModel(TransformerMixin, BaseEstimator):
         encoder = self._in_dtype(self.networks_.encoder, array.dtype)
         return self._over_chunks(array, lambda x: encoder(x).mean)
 
-    def latents(self, samples: NDArray[Any], *, precision: Precision = "fp32") -> NDArray[Any]:
+    def latents(self, samples: Samples, *, precision: Precision = "fp32") -> NDArray[Any]:
         """Posterior means of samples that need no checks, (n, J).
 
         Parameters
         ----------
-        samples : ndarray, shape (n, D)
+        samples : ndarray or CSR matrix, shape (n, D)
             uint8 or float32.
         precision : {"fp32", "bf16"}
             ``transform`` computes in fp32; bf16 is for a quick look between epochs.
@@ -421,7 +426,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like, shape (n, D)
+        X : array-like or sparse matrix, shape (n, D)
         y : array-like, shape (n,), optional
             Classes, for supervised models.
         random_state : int
@@ -435,13 +440,14 @@ class LatentModel(TransformerMixin, BaseEstimator):
         targets = self._targets(y)
         generator = epoch_generator(random_state, 0, 0, self._device)
         sums: dict[str, float] = {}
-        for first in range(0, len(array), CHUNK):
-            rows = np.require(array[first : first + CHUNK], requirements=["C", "W"])
-            x = as_float(torch.from_numpy(rows).to(self._device)).float()
-            given = None if targets is None else targets[first : first + CHUNK].to(self._device)
+        done = 0
+        for rows in chunks(array, CHUNK, self._device):
+            x = as_float(rows).float()
+            given = None if targets is None else targets[done : done + len(x)].to(self._device)
             for name, value in self._objective(self.elbo_terms(x, generator, given)).items():
-                sums[name] = sums.get(name, 0.0) + float(value) * len(rows)
-        return {name: value / len(array) for name, value in sums.items()}
+                sums[name] = sums.get(name, 0.0) + float(value) * len(x)
+            done += len(x)
+        return {name: value / done for name, value in sums.items()}
 
     def _targets(self, y: ArrayLike | None) -> Tensor | None:
         """Classes as the prior wants them; None for models that take none."""
@@ -451,6 +457,11 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """ELBO in nats a sample, higher is better; its draws of z are seeded."""
         terms = self.loss_terms(X)
         return -sum(value for name, value in terms.items() if name != "loss")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
 
     # -- what a file keeps ----------------------------------------------------------------------
 

@@ -14,9 +14,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d, validate_data
 from torch import Tensor
 
-from vade_core.models.base import LatentModel
+from vade_core.models.base import ACCEPTED, LatentModel
 from vade_core.priors import LambdaHot as LambdaHotPrior
 from vade_core.priors import Prior
+from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
 
 
@@ -87,15 +88,13 @@ device, precision
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None
-    ) -> tuple[NDArray[Any], NDArray[np.int64] | None]:
+    ) -> tuple[Samples, NDArray[np.int64] | None]:
         if y is None:
             raise ValueError(
                 "Lambda-Hot requires y to be passed, but the target y is None: "
                 "it is supervised and learns from classes."
             )
-        array, y = validate_data(
-            self, X, y, dtype=[np.float64, np.float32, np.uint8], ensure_min_samples=2, order="C"
-        )
+        array, y = validate_data(self, X, y, ensure_min_samples=2, order="C", **ACCEPTED)
         check_classification_targets(y)
         self.classes_, targets = np.unique(column_or_1d(y), return_inverse=True)
         if len(self.classes_) > self.latent_dim:
@@ -108,7 +107,7 @@ device, precision
     def _build_prior(self) -> Prior:
         return LambdaHotPrior(len(self.classes_), self.latent_dim, self.strength)
 
-    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+    def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         words = f"Training Lambda-Hot (lambda {self.strength:g}) with the labels"
         return [self._training_phase("train", words, self.epochs, assignment=targets)]
 

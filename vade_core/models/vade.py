@@ -15,6 +15,7 @@ from vade_core.models.base import LatentModel
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
+from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase, as_float
 
 # Of a cluster's variance, what a sample's own posterior starts with. Between 0.1 and 0.3 the
@@ -122,7 +123,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     # -- the schedule -----------------------------------------------------------------------
 
-    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+    def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         if self.pretraining not in (*PRETRAINING, "none"):
             raise ValueError(
                 f"pretraining must be {', '.join(PRETRAINING)} or none, not {self.pretraining!r}."
@@ -163,7 +164,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         phases.append(self._training_phase(name, words, free, before=self.clamped_epochs))
         return phases
 
-    def _start_mixture(self, samples: Tensor) -> Mapping[str, object]:
+    def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
         """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
         with torch.inference_mode():
             latents = np.concatenate(
@@ -210,9 +211,9 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     def start_clusters_(self) -> NDArray[np.int64]:
         return self.start_.cpu().numpy()
 
-    def _after_fit(self, samples: Tensor) -> None:
+    def _after_fit(self, samples: Samples) -> None:
         super()._after_fit(samples)
-        self.labels_ = self.predict(samples.cpu().numpy())
+        self.labels_ = self.predict(samples)
 
     def tensors(self) -> dict[str, Tensor]:
         return {**super().tensors(), "start.clusters": self.start_.cpu()}

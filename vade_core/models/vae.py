@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vade_core.initialise import diagonal_mixture
 from vade_core.models.base import LatentModel
 from vade_core.priors import GaussianMixture, Prior, StandardNormal
+from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
 
 
@@ -106,7 +107,7 @@ class VAE(ClusterMixin, LatentModel):
     def assigning_prior(self) -> Prior:
         return self.clusters_
 
-    def _phases(self, samples: Tensor, targets: Tensor | None) -> list[Phase]:
+    def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         return [self._training_phase("train", "Training the VAE", self.epochs)]
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
@@ -118,9 +119,9 @@ class VAE(ClusterMixin, LatentModel):
             torch.as_tensor(found.variances, dtype=torch.float32, device=device),
         )
 
-    def _after_fit(self, samples: Tensor) -> None:
+    def _after_fit(self, samples: Samples) -> None:
         super()._after_fit(samples)
-        self.labels_ = self.predict(samples.cpu().numpy())
+        self.labels_ = self.predict(samples)
 
     def _modules(self) -> dict[str, nn.Module]:
         return {**super()._modules(), "clusters": self.clusters_}
