@@ -17,7 +17,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
@@ -29,8 +28,9 @@ sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from clustpy_venv import NoClustPy, environment_folder, make_environment, python_of  # noqa: E402
 
-from vade_core.data.catalogue import cache_folder, load  # noqa: E402
+from vade_core.data import load  # noqa: E402
 from vade_core.models import VaDE  # noqa: E402
 from vade_core.training import Training, fastest_precision  # noqa: E402
 
@@ -39,9 +39,6 @@ HIDDEN = (500, 500, 2000)
 LATENT = 10
 CLUSTERS = 10
 WARM_UP_BATCHES = 5
-CLUSTPY = "0.0.3"  # the loop that is timed is not of ClustPy's public names: hold the version
-SHARED = ("torch", "numpy", "scipy", "scikit-learn", "pandas", "tqdm")
-MARKER = "epoch_time.json"
 # Times as fast as ClustPy at this batch size.
 GOAL_BATCH = 256
 GOALS = {"bf16": 2.8, "fp32": 1.1}
@@ -170,79 +167,6 @@ def products(batch: int, precision: str, n_batches: int) -> Callable[[], float]:
 
 
 # -- ClustPy, in an environment of its own ----------------------------------------------------
-
-
-def python_of(folder: Path) -> Path:
-    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-
-
-def recipe() -> dict[str, Any]:
-    """What the environment was made for; another recipe asks for another environment."""
-    folders = {str(Path(module.__file__ or "").parent.parent) for module in (np, torch)}
-    return {
-        "clustpy": CLUSTPY,
-        "python": platform.python_version(),
-        "shared": {name: metadata.version(name).split("+")[0] for name in SHARED},
-        "shared_folders": sorted(folders),
-    }
-
-
-def make_environment(folder: Path) -> None:
-    """Make ClustPy's virtual environment, or keep the one that an earlier run made.
-
-    It borrows torch, numpy and their like from the running interpreter, so that both sides
-    compute with the very same libraries and nothing large is downloaded twice; ClustPy,
-    torchvision and what else they need are its own.
-    """
-    wanted, marker = recipe(), folder / MARKER
-    if folder.exists() and not folder.is_dir():
-        fail(f"{folder} is not a folder: choose another with --venv.")
-    if folder.is_dir() and any(folder.iterdir()):
-        if not marker.is_file():
-            fail(f"{folder} is not empty and not of this benchmark's making: choose another.")
-        try:
-            if json.loads(marker.read_text(encoding="utf-8")) == {**wanted, "complete": True}:
-                return
-        except ValueError:  # half written: make it again
-            pass
-    say(f"Making a virtual environment for ClustPy {CLUSTPY} (once; a minute or two) ...")
-    folder.mkdir(parents=True, exist_ok=True)
-    step(
-        [sys.executable, "-m", "venv", "--clear", str(folder)],
-        "Python could not make a virtual environment (on Debian, install python3-venv)",
-    )
-    marker.write_text(json.dumps({**wanted, "complete": False}), encoding="utf-8")
-    asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    own = subprocess.run(
-        [str(python_of(folder)), "-I", "-c", asked], check=True, capture_output=True, text=True
-    )
-    borrowed = Path(own.stdout.strip()) / "borrowed.pth"
-    borrowed.write_text("\n".join(wanted["shared_folders"]) + "\n", encoding="utf-8")
-    constraints = folder / "constraints.txt"
-    constraints.write_text(
-        "".join(f"{name}=={version}\n" for name, version in wanted["shared"].items()),
-        encoding="utf-8",
-    )
-    step(
-        [
-            *(str(python_of(folder)), "-m", "pip", "install", "--disable-pip-version-check"),
-            *("--constraint", str(constraints), f"clustpy=={CLUSTPY}", "torchvision"),
-        ],
-        "ClustPy could not be installed (PyPI has only its source: "
-        "it takes a C compiler, Python's headers, and the network)",
-    )
-    marker.write_text(json.dumps({**wanted, "complete": True}), encoding="utf-8")
-
-
-def step(command: Sequence[str], failure: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        errors = [line for line in said if line.lower().startswith("error")] or said
-        fail(
-            f"{failure}: {errors[-1] if errors else 'no message'} "
-            "Leave ClustPy out with --skip-clustpy."
-        )
 
 
 class ClustPy:
@@ -482,11 +406,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             if not options.skip_clustpy:
-                folder = options.venv or cache_folder() / "benchmark-clustpy"
-                make_environment(folder.expanduser().absolute())
+                folder = environment_folder(options.venv)
+                try:
+                    make_environment(folder)
+                except NoClustPy as error:
+                    fail(f"{error} Leave ClustPy out with --skip-clustpy.")
                 exchanged = Path(scratch) / "digits.npy"
                 np.save(exchanged, digits)
-                clustpy = ClustPy(folder.expanduser().absolute(), exchanged)
+                clustpy = ClustPy(folder, exchanged)
             fast = fastest_precision(torch.device("cpu"), (HIDDEN[2], HIDDEN[1]), GOAL_BATCH)
             precisions = ["bf16", "fp32"] if fast == "bf16" else ["fp32"]
             say("Warming up ...")

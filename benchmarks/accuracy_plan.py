@@ -1,0 +1,192 @@
+"""What there is to measure: a cell is one recipe on one data set with one seed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vade_core.presets import PRESETS
+
+RESULTS = Path(__file__).resolve().parent / "results" / "accuracy"
+FORMAT = 1
+REFERENCE = "robust"  # whose pretraining the baselines share, and which the study takes apart
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a cell is computed.
+
+    Attributes
+    ----------
+    title : str
+        For tables.
+    preset : str
+    changes : dict
+        Constructor parameters that differ from the preset's.
+    at_least : dict of str to int
+        Constructor parameters that are raised to this where the preset has less.
+    baseline : bool
+        Whether no VaDE is trained.
+    """
+
+    title: str
+    preset: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    at_least: Mapping[str, int] = field(default_factory=dict)
+    baseline: bool = False
+
+    def of(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The preset's parameters as this recipe changes them."""
+        raised = {
+            name: max(least, int(parameters[name]))
+            for name, least in self.at_least.items()
+            if name in parameters
+        }
+        return {**parameters, **raised, **self.changes}
+
+
+BASELINES: dict[str, Recipe] = {
+    "gmm": Recipe("GMM on the data", REFERENCE, baseline=True),
+    "ae-gmm": Recipe("AE+GMM", REFERENCE, {"start": "gmm"}, baseline=True),
+    "ae-kmeans": Recipe("AE+k-means", REFERENCE, {"start": "kmeans"}, baseline=True),
+    "vae-gmm": Recipe(
+        "VAE+GMM",
+        REFERENCE,
+        {"pretraining": "vae", "start": "gmm"},
+        # A VAE needs more than an autoencoder's few epochs: as many as the preset gives one.
+        at_least={"pretrain_epochs": PRESETS[REFERENCE].parameters["vae"]["epochs"]},
+        baseline=True,
+    ),
+    "ae-umap-gmm": Recipe("AE+UMAP+GMM", REFERENCE, {"start": "umap"}, baseline=True),
+}
+
+# One switch each. Labels by EM instead of gamma need no training of their own: every cell of a
+# VaDE has them, and the tables take them from there.
+STUDY: dict[str, Recipe] = {
+    f"{REFERENCE}-no-kl": Recipe("without the KL term", REFERENCE, {"kl_weight": 0.0}),
+    f"{REFERENCE}-no-pretraining": Recipe(
+        "without pretraining", REFERENCE, {"pretraining": "none"}
+    ),
+    f"{REFERENCE}-no-clamping": Recipe("without clamping", REFERENCE, {"clamped_epochs": 0}),
+    f"{REFERENCE}-gmm-start": Recipe("GMM instead of UMAP", REFERENCE, {"start": "gmm"}),
+}
+
+
+def recipes(model: str = "vade") -> dict[str, Recipe]:
+    """All that can be asked for, by the name of its cells."""
+    if model != "vade":
+        return {
+            f"{model}-{name}": Recipe(f"{model} {preset.title}", name)
+            for name, preset in PRESETS.items()
+        }
+    presets = {name: Recipe(f"VaDE {name}", name) for name in PRESETS}
+    return {**presets, **STUDY, **BASELINES}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One measurement, computed in a process of its own.
+
+    Attributes
+    ----------
+    dataset : str
+        A registered data set, or the stem of a person's own file.
+    what : str
+        The recipe's name, see :func:`recipes`.
+    seed : int
+    split : bool
+        Whether the test part is kept out of training.
+    model : str
+    data_file : str or None
+    clusters : int or None
+        K where it is not the number of classes.
+    subset : int or None
+        For trials: train on so many samples.
+    changes : dict
+        For trials: further constructor parameters.
+    device : str
+    precision : str
+    threads : int or None
+    """
+
+    dataset: str
+    what: str
+    seed: int
+    split: bool = False
+    model: str = "vade"
+    data_file: str | None = None
+    clusters: int | None = None
+    subset: int | None = None
+    changes: dict[str, Any] = field(default_factory=dict)
+    device: str = "auto"
+    precision: str = "auto"
+    threads: int | None = None
+
+    @property
+    def recipe(self) -> Recipe:
+        return recipes(self.model)[self.what]
+
+    @property
+    def row(self) -> str:
+        """The name of its row: recipe, K where it was asked for, and the split."""
+        k = "" if self.clusters is None else f"-k{self.clusters}"
+        return f"{self.what}{k}{'-split' if self.split else ''}"
+
+    @property
+    def pretrained(self) -> Path | None:
+        """Where the networks lie that it shares with other baselines of its seed; None: nowhere."""
+        if not self.recipe.baseline or "start" not in self.recipe.changes:
+            return None
+        pretraining = self.recipe.changes.get("pretraining", "preset")
+        row = self.row.removeprefix(self.what)
+        return Path(self.dataset) / "pretrained" / f"{pretraining}{row}-seed-{self.seed}"
+
+    @property
+    def place(self) -> Path:
+        """Where it lies, within a folder of results or of work."""
+        return Path(self.dataset) / self.row / f"seed-{self.seed}"
+
+    def file(self, results: Path) -> Path:
+        """The file that it leaves."""
+        return results / self.place.with_suffix(".json")
+
+    def to_json(self) -> str:
+        """For the process that computes it."""
+        return json.dumps(asdict(self))
+
+
+def written(results: Path) -> Iterator[Path]:
+    """The files of all cells below a folder, by data set, row and seed."""
+    found = results.glob("*/*/seed-*.json") if results.is_dir() else iter(())
+    yield from sorted(found, key=lambda path: (*path.parts[-3:-1], len(path.stem), path.stem))
+
+
+def read_cells(results: Path, datasets: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """The cells below a folder.
+
+    Raises
+    ------
+    ValueError
+        If a file is none that this version can read.
+    """
+    cells = []
+    for path in written(results):
+        if datasets is not None and path.parts[-3] not in datasets:
+            continue
+        try:
+            cell = json.loads(path.read_text(encoding="utf-8"))
+            if cell["format"] != FORMAT:
+                raise ValueError("another format")
+            shown = {"dataset": str, "row": str, "what": str, "seed": int, "scores": dict}
+            if not all(isinstance(cell[name], kind) for name, kind in shown.items()):
+                raise ValueError("an entry of the wrong kind")
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"{path} is no cell that this version can read ({error}): delete it, and it is "
+                "computed again."
+            ) from error
+        cells.append(cell)
+    return cells

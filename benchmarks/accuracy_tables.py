@@ -1,0 +1,489 @@
+"""The cells of the accuracy benchmark as Markdown, beside what the papers report."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from accuracy_plan import BASELINES, REFERENCE, STUDY, recipes
+
+from vade_core.presets import PRESETS
+
+CellData = Mapping[str, Any]
+
+# Seeds that the README's figures ask for.
+SEEDS = {("mnist", REFERENCE): 10}
+SEEDS_ELSEWHERE = 5
+
+VADE_PAPER = "Jiang et al. 2017"
+# ACC in percent, Jiang et al. 2017, table 2 and figure 2; HAR is their HHAR.
+REPORTED: dict[str, dict[str, float]] = {
+    "mnist": {
+        **{"paper": 94.46, "gmm": 53.73, "ae-gmm": 82.18, "vae-gmm": 72.94},
+        **{"LDMGI": 84.09, "AAE": 83.48, "DEC": 84.30},
+    },
+    "har": {
+        **{"paper": 84.46, "gmm": 60.34, "ae-gmm": 77.67, "vae-gmm": 68.02},
+        **{"LDMGI": 63.43, "AAE": 83.77, "DEC": 79.86},
+    },
+    "reuters10k": {
+        **{"paper": 79.83, "gmm": 54.72, "ae-gmm": 70.13, "vae-gmm": 69.56},
+        **{"LDMGI": 65.62, "AAE": 69.82, "DEC": 74.32},
+    },
+    "reuters": {
+        **{"paper": 79.38, "gmm": 55.81, "ae-gmm": 70.98, "vae-gmm": 60.89},
+        **{"AAE": 75.12, "DEC": 75.63},
+    },
+}
+REPORTED_KNN = {"mnist": {"paper": {"3": 2.20, "5": 2.14, "10": 2.22}}}
+# Czerwonski 2025: 60,000 trained on, 10,000 counted, true labels.
+CZERWONSKI = {
+    "rand_index": 0.947,
+    "nmi": 0.768,
+    "silhouette": 0.158,
+    "calinski_harabasz": 1169.0,
+}
+MEAN_GOAL, MINIMUM_GOAL = 97.0, 96.0  # of robust on MNIST, in percent
+
+
+# -- figures of a row -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Column:
+    """A figure of a cell.
+
+    Attributes
+    ----------
+    name, title : str
+    of : callable
+        From a row to the figure of each cell; None where it has none.
+    show : callable
+    """
+
+    name: str
+    title: str
+    of: Callable[[Row, CellData], float | None]
+    show: Callable[[float], str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cells of one recipe, or a look at them: their starts, their labels by EM.
+
+    Attributes
+    ----------
+    name, title : str
+    cells : sequence of dict
+        By seed.
+    part : str
+        The entry of a cell that holds the scores: ``scores``, ``start``, ``em_on_latents``.
+    """
+
+    name: str
+    title: str
+    cells: Sequence[CellData]
+    part: str = "scores"
+
+    @property
+    def dataset(self) -> str:
+        return str(self.cells[0]["dataset"])
+
+    @property
+    def split(self) -> bool:
+        return bool(self.cells[0]["split"])
+
+    def score(self, cell: CellData, name: str) -> float | None:
+        """A clustering score; of the test part where that was kept out of training."""
+        scores = cell.get(self.part) or {}
+        value = scores.get(f"test_{name}") if self.split else scores.get(name)
+        return None if value is None else float(value)
+
+    def figures(self, column: Column) -> list[float]:
+        """The figures of all cells that have one."""
+        found = (column.of(self, cell) for cell in self.cells)
+        return [value for value in found if value is not None]
+
+
+def percent(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _score(name: str) -> Callable[[Row, CellData], float | None]:
+    return lambda row, cell: row.score(cell, name)
+
+
+def _of(entry: str, name: str) -> Callable[[Row, CellData], float | None]:
+    return lambda row, cell: None if cell.get(entry) is None else cell[entry].get(name)
+
+
+def _stage(entry: str) -> Callable[[Row, CellData], float | None]:
+    """ACC at a stage; of the test part where that was kept out, which no start has clusters of."""
+    return lambda row, cell: (cell.get(entry) or {}).get("test_acc" if row.split else "acc")
+
+
+def _own(name: str) -> Callable[[Row, CellData], float | None]:
+    """A figure of the latents; the start's clusters and EM's have none of their own."""
+    return lambda row, cell: cell.get(name) if row.part == "scores" else None
+
+
+def _knn(k: str) -> Callable[[Row, CellData], float | None]:
+    return lambda row, cell: (cell.get("knn_error") or {}).get(k) if row.part == "scores" else None
+
+
+SCORES = [
+    Column("acc", "ACC %", _score("acc"), percent),
+    Column("nmi", "NMI %", _score("nmi"), percent),
+    Column("rand_index", "Rand index %", _score("rand_index"), percent),
+    Column("ari", "ARI %", _score("ari"), percent),
+]
+LATENTS = [
+    *(Column(f"knn_{k}", f"kNN error % (k={k})", _knn(k), percent) for k in ("3", "5", "10")),
+    Column("silhouette", "silhouette", _own("silhouette"), lambda value: f"{value:.3f}"),
+    Column(
+        "calinski_harabasz",
+        "Calinski-Harabasz",
+        _own("calinski_harabasz"),
+        lambda value: f"{value:.0f}",
+    ),
+]
+COST = [
+    Column("seconds", "seconds", _of("seconds", "total"), lambda value: f"{value:.0f}"),
+    Column("peak_rss_mib", "peak MiB", _own("peak_rss_mib"), lambda value: f"{value:.0f}"),
+]
+STAGES = [
+    Column("start", "start's ACC %", _stage("start"), percent),
+    Column("after_clamped", "ACC % after clamping", _stage("after_clamped"), percent),
+]
+COLUMNS = [*SCORES, *STAGES, *LATENTS, *COST]
+
+
+def spread(values: Sequence[float]) -> dict[str, float | None]:
+    """Mean, sample standard deviation (n - 1) and minimum; None where there are too few."""
+    return {
+        "mean": statistics.fmean(values) if values else None,
+        "sd": statistics.stdev(values) if len(values) > 1 else None,
+        "minimum": min(values) if values else None,
+    }
+
+
+# -- rows -------------------------------------------------------------------------------------
+
+
+def title_of(name: str, cells: Sequence[CellData]) -> str:
+    """A row's title, with what its name tells beside the recipe."""
+    what = cells[0]["what"]
+    known = recipes(cells[0]["model"])
+    title = known[what].title if what in known else what
+    k = f", K = {cells[0]['clusters']}" if f"{what}-k" in name else ""
+    return f"{title}{k}{', train part alone' if cells[0]['split'] else ''}"
+
+
+def rows_of(cells: Sequence[CellData]) -> list[Row]:
+    """The rows of one data set: presets, baselines, study."""
+    by_name: dict[str, list[CellData]] = {}
+    for cell in sorted(cells, key=lambda cell: (cell["row"], cell["seed"])):
+        by_name.setdefault(cell["row"], []).append(cell)
+    rank = {what: place for place, what in enumerate([*PRESETS, *BASELINES, *STUDY])}
+    rank[REFERENCE] = -1
+
+    def place(name: str) -> tuple[int, str]:
+        return rank.get(by_name[name][0]["what"], len(rank)), name
+
+    names = sorted(by_name, key=place)
+    return [Row(name, title_of(name, by_name[name]), by_name[name]) for name in names]
+
+
+def with_starts(rows: Sequence[Row]) -> list[Row]:
+    """Each row of a VaDE followed by its start's own."""
+    found = []
+    for row in rows:
+        found.append(row)
+        if not row.split and any(cell.get("start") for cell in row.cells):
+            found.append(Row(f"{row.name}: start", "its start alone", row.cells, "start"))
+    return found
+
+
+def by_em(row: Row) -> Row:
+    """A row's labels by EM on the final latents, in gamma's place."""
+    title = "labels by EM on the latents, not by gamma"
+    return Row(f"{row.name}-em", title, row.cells, "em_on_latents")
+
+
+def wanted_seeds(row: Row, seeds: int | None) -> int:
+    """How many cells the row is to have."""
+    return seeds or SEEDS.get((row.dataset, str(row.cells[0]["row"])), SEEDS_ELSEWHERE)
+
+
+def seeds_there(row: Row, seeds: int | None) -> str:
+    """How many cells there are, and of how many where some are missing."""
+    there, wanted = len(row.cells), wanted_seeds(row, seeds)
+    return str(there) if there >= wanted else f"{there} of {wanted} seeds"
+
+
+# -- Markdown ---------------------------------------------------------------------------------
+
+
+def markdown(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A table; the first column is text, the others are numbers."""
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [header, rule, *lines])
+
+
+def shown(value: float | None, column: Column) -> str:
+    return "-" if value is None else column.show(value)
+
+
+def seed_table(row: Row, seeds: int | None) -> str:
+    """A line a seed, then mean, standard deviation and minimum."""
+    columns = [column for column in COLUMNS if row.figures(column)]
+    lines = [
+        [str(cell["seed"]), *(shown(column.of(row, cell), column) for column in columns)]
+        for cell in row.cells
+    ]
+    spreads = [spread(row.figures(column)) for column in columns]
+    for name, words in (("mean", "mean"), ("sd", "standard deviation"), ("minimum", "minimum")):
+        lines.append([words, *(shown(s[name], c) for s, c in zip(spreads, columns, strict=True))])
+    counted = " Scores are of the test part." if row.split else ""
+    return "\n".join(
+        [
+            f"### {row.title}, {row.dataset}",
+            "",
+            markdown(["seed", *(column.title for column in columns)], lines),
+            "",
+            f"{len(row.cells)} of {wanted_seeds(row, seeds)} seeds. {ran(row)}{counted}",
+            *(f"Note: {note}" for note in notes(row)),
+        ]
+    )
+
+
+def ran(row: Row) -> str:
+    """Where the cells were computed."""
+    places: dict[str, list[str]] = {}
+    for cell in row.cells:
+        there = cell["ran"]
+        cpu = f"{there['cores']} cores, {there['cpu']}, {there['threads']} threads"
+        gpu = "" if there["device"] == "cpu" else f"{there['device']}, "
+        precision = "" if there["precision"] is None else f", {there['precision']}"
+        places.setdefault(gpu + cpu + precision, []).append(str(cell["seed"]))
+    if len(places) == 1:
+        return f"Ran on {next(iter(places))}."
+    return " ".join(f"Seeds {', '.join(seeds)} ran on {place}." for place, seeds in places.items())
+
+
+def notes(row: Row) -> list[str]:
+    """What keeps the cells of a row from being one measurement."""
+    found = []
+    settings = [_settings(cell) for cell in row.cells]
+    names = sorted({name for some in settings for name in some})
+    mixed = [n for n in names if any(some.get(n) != settings[0].get(n) for some in settings)]
+    if mixed:
+        found.append(f"the seeds differ in their settings: {', '.join(mixed)}.")
+    stale = sorted({name for cell in row.cells for name in _stale(cell)})
+    if stale:
+        found.append(f"the preset has other settings by now: {', '.join(stale)}.")
+    commits = {str(one) for cell in row.cells for one in cell.get("commits") or [None]}
+    if len(commits) > 1:
+        found.append(f"computed by several commits: {', '.join(sorted(commits))}.")
+    if any(one.endswith("-dirty") for one in commits):
+        found.append("computed by code with changes that no commit holds.")
+    return found
+
+
+def _settings(cell: CellData) -> dict[str, Any]:
+    of_data = {name: cell.get(name) for name in ("n_samples", "subset", "data_sha256")}
+    parameters = {k: v for k, v in cell["parameters"].items() if k != "random_state"}
+    return {**of_data, **parameters}
+
+
+def _stale(cell: CellData) -> list[str]:
+    """Settings in which a cell differs from what its recipe asks for today."""
+    known = recipes(cell["model"])
+    if cell["what"] not in known:
+        return []
+    recipe = known[cell["what"]]
+    n = cell["n_samples"] - (cell["n_test"] if cell["split"] else 0)
+    today = recipe.of(PRESETS[recipe.preset].of(cell["model"], n))
+    return [
+        name
+        for name, value in today.items()
+        if name in cell["parameters"] and cell["parameters"][name] != value
+    ]
+
+
+def summary(rows: Sequence[Row], seeds: int | None) -> str:
+    """All rows of a data set side by side, with what the papers report."""
+    columns = [*SCORES, *LATENTS]
+    columns = [column for column in columns if any(row.figures(column) for row in rows)]
+    reported = REPORTED.get(rows[0].dataset, {})
+    header = ["", "ACC %, mean ± sd (minimum)", *(column.title for column in columns[1:])]
+    lines = []
+    for row in with_starts(rows):
+        lines.append(
+            [
+                row.title,
+                headline(row),
+                *(shown(spread(row.figures(c))["mean"], c) for c in columns[1:]),
+                seeds_there(row, seeds),
+                reported_of(row),
+            ]
+        )
+    ours = {row.name for row in rows}
+    for name, acc in reported.items():
+        if name not in ours:
+            title = recipes()[name].title if name in recipes() else name
+            lines.append([title, *["-"] * len(columns), "0", f"{acc:.2f}"])
+    return markdown([*header, "seeds", "reported"], lines)
+
+
+def headline(row: Row) -> str:
+    """ACC as mean, standard deviation and minimum."""
+    found = spread(row.figures(SCORES[0]))
+    if found["mean"] is None:
+        return "-"
+    sd = "" if found["sd"] is None else f" ± {percent(found['sd'])}"
+    return f"{percent(found['mean'])}{sd} ({percent(found['minimum'] or 0.0)})"
+
+
+def reported_of(row: Row) -> str:
+    """What a paper reports for the row."""
+    if row.part != "scores":
+        return "-"
+    if row.dataset == "mnist" and row.name == "czerwonski-split":
+        return f"Rand index {100 * CZERWONSKI['rand_index']:.1f}, NMI {100 * CZERWONSKI['nmi']:.1f}"
+    acc = REPORTED.get(row.dataset, {}).get(row.name)
+    if acc is None:
+        return "-"
+    knn = REPORTED_KNN.get(row.dataset, {}).get(row.name)
+    errors = "" if knn is None else f", kNN {' / '.join(f'{v:.2f}' for v in knn.values())}"
+    return f"{acc:.2f}{errors}"
+
+
+def study_table(rows: Sequence[Row], seeds: int | None) -> str:
+    """The reference recipe, and the same with one switch changed."""
+    by_name = {row.name: row for row in rows}
+    whole = by_name[REFERENCE]
+    taken = [whole, *(by_name[name] for name in STUDY if name in by_name), by_em(whole)]
+    lines = []
+    base = spread(whole.figures(SCORES[0]))["mean"]
+    for row in taken:
+        mean = spread(row.figures(SCORES[0]))["mean"]
+        change = (
+            "-" if mean is None or base is None or row is whole else f"{100 * (mean - base):+.2f}"
+        )
+        figures = [shown(spread(row.figures(c))["mean"], c) for c in SCORES[1:]]
+        lines.append([row.title, headline(row), change, *figures, seeds_there(row, seeds)])
+    header = ["", "ACC %, mean ± sd (minimum)", "change", *(c.title for c in SCORES[1:]), "seeds"]
+    return markdown(header, lines)
+
+
+# -- what was to be reached -------------------------------------------------------------------
+
+
+def goals(rows: Sequence[Row], seeds: int | None) -> list[str]:
+    """What was to be reached on this data set, and whether the cells that are there reach it."""
+    by_name = {row.name: row for row in rows}
+    found = []
+    if REFERENCE in by_name:
+        found += _goals_of_reference(by_name[REFERENCE], by_name.get("ae-gmm"), seeds)
+    for name in (f"{REFERENCE}-split", "czerwonski-split"):
+        if name in by_name and by_name[name].dataset == "mnist":
+            found += _goals_of_split(by_name[name], seeds)
+    return found
+
+
+def _goals_of_reference(row: Row, ae_gmm: Row | None, seeds: int | None) -> list[str]:
+    found = []
+    mnist = row.dataset == "mnist"
+    own = [(SCORES[0], "mean", MEAN_GOAL / 100, "wanted")] if mnist else []
+    own += [(SCORES[0], "minimum", MINIMUM_GOAL / 100, "wanted")] if mnist else []
+    start = spread(row.figures(STAGES[0]))["mean"]
+    own += [] if start is None else [(SCORES[0], "mean", start, "of its own start")]
+    other = None if ae_gmm is None else spread(ae_gmm.figures(SCORES[0]))["mean"]
+    own += [] if other is None else [(SCORES[0], "mean", other, "of AE+GMM")]
+    for column, kind, aim, whose in own:
+        ours = spread(row.figures(column))[kind]
+        met = ours is not None and ours >= aim
+        found.append(_goal(row, seeds, column, kind, ours, aim, whose, met))
+    for column in LATENTS[:3] if mnist else []:
+        ours = spread(row.figures(column))["mean"]
+        aim = REPORTED_KNN["mnist"]["paper"][column.name.removeprefix("knn_")] / 100
+        met = ours is not None and ours <= aim
+        found.append(_goal(row, seeds, column, "mean", ours, aim, f"of {VADE_PAPER}", met))
+    return found
+
+
+def _goals_of_split(row: Row, seeds: int | None) -> list[str]:
+    found = []
+    for column in [*SCORES, *LATENTS]:
+        if column.name in CZERWONSKI:
+            ours, aim = spread(row.figures(column))["mean"], CZERWONSKI[column.name]
+            met = ours is not None and ours > aim
+            found.append(_goal(row, seeds, column, "mean", ours, aim, "of Czerwonski 2025", met))
+    return found
+
+
+def _goal(
+    row: Row,
+    seeds: int | None,
+    column: Column,
+    kind: str,
+    ours: float | None,
+    aim: float,
+    whose: str,
+    met: bool,
+) -> str:
+    verdict = "not measured" if ours is None else "met" if met else "MISSED"
+    if len(row.cells) < wanted_seeds(row, seeds):
+        verdict += f" so far ({seeds_there(row, seeds)})"
+    figures = f"{kind} {column.title} {shown(ours, column)} against {column.show(aim)} {whose}"
+    return f"- {row.title}: {figures}: {verdict}."
+
+
+# -- all of it --------------------------------------------------------------------------------
+
+
+def tables(cells: Sequence[CellData], seeds: int | None = None) -> str:
+    """Every data set's tables, as Markdown."""
+    parts = []
+    for dataset, found in groupby(cells, key=lambda cell: cell["dataset"]):
+        rows = rows_of(list(found))
+        parts += [f"## {dataset}", summary([r for r in rows if r.name not in STUDY], seeds)]
+        reached = goals(rows, seeds)
+        if reached:
+            parts.append("\n".join(reached))
+        names = {row.name for row in rows}
+        if REFERENCE in names and any(name in names for name in STUDY):
+            parts += ["### One switch changed", study_table(rows, seeds)]
+        parts += [seed_table(row, seeds) for row in rows]
+    parts.append(
+        "ACC and the other scores are of all samples, or of the test part where only the train "
+        "part was trained on: VaDE's of its own `predict` after its last epoch, the start's and "
+        "the baselines' of the clusters that their fit found. Silhouette and Calinski-Harabasz "
+        "are of the test part's latents by the true labels; kNN errors are counted there, with "
+        "neighbours from the train part. No seed and no epoch was chosen. sd: of a sample "
+        f"(n - 1). Reported: {VADE_PAPER}; train part alone: Czerwonski 2025."
+    )
+    return "\n\n".join(parts)
+
+
+def as_json(cells: Sequence[CellData], seeds: int | None = None) -> dict[str, Any]:
+    """The same figures, by data set, row and column."""
+    found: dict[str, Any] = {}
+    for dataset, of_dataset in groupby(cells, key=lambda cell: cell["dataset"]):
+        rows = rows_of(list(of_dataset))
+        labelled_by_em = [by_em(row) for row in rows if row.cells[0].get("em_on_latents")]
+        found[dataset] = {
+            row.name: {
+                "title": row.title,
+                "seeds": [cell["seed"] for cell in row.cells],
+                "wanted_seeds": wanted_seeds(row, seeds),
+                "notes": notes(row),
+                **{c.name: spread(row.figures(c)) for c in COLUMNS if row.figures(c)},
+            }
+            for row in [*with_starts(rows), *labelled_by_em]
+        }
+    return found
