@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -13,12 +13,13 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as FittedMixture
 
+from vade_core.communities import communities, neighbour_graph
 from vade_core.neighbours import as_umap_counts, nearest
 
 Array = NDArray[np.float64]
 
 RESTART_SAMPLE = 10_000
-FEWEST_FOR_UMAP = 50
+FEWEST_FOR_GRAPH = 50  # samples; below, neighbours say little
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,17 @@ class MixtureStart:
         The cluster of each sample.
     log_likelihood : float
         Mean log-density of the latents, in nats a sample; NaN where there is none.
+    edge_information : float
+        Of the clusters on the neighbour graph of the latents, in nats; NaN where it was not
+        asked for.
     """
 
     weights: Array
     means: Array
     variances: Array
     clusters: NDArray[np.int64]
-    log_likelihood: float
+    log_likelihood: float = float("nan")
+    edge_information: float = float("nan")
 
 
 def relative_floor(latents: Array) -> float:
@@ -161,6 +166,39 @@ def kmeans_start(
     return from_clusters(z, found.labels_.astype(np.int64), n_clusters)
 
 
+def graph_communities(
+    latents: NDArray[np.floating], n_clusters: int, *, seed: int, restarts: int = 10
+) -> MixtureStart:
+    """Communities of the neighbour graph of the latents.
+
+    Digits lie in the latent space as curved sheets that a Gaussian cannot follow, but whose
+    neighbours are nearly all of the same digit. See :mod:`vade_core.communities`.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, J)
+    n_clusters : int
+        K.
+    seed : int
+        Seeds the search; the neighbours are exact.
+    restarts : int
+        About how many tries; the clusters whose edges tell most of each other win.
+
+    Returns
+    -------
+    MixtureStart
+    """
+    z = np.ascontiguousarray(latents, dtype=np.float32)
+    if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
+        return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
+    graph = neighbour_graph(z)
+    clusters, information = communities(
+        graph, n_clusters, seed=seed, restarts=max(1, restarts // 3)
+    )
+    found = from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
+    return replace(found, edge_information=information)
+
+
 def umap_mixture(
     latents: NDArray[np.floating],
     n_clusters: int,
@@ -191,7 +229,7 @@ def umap_mixture(
         Of UMAP; 200 find the same islands as 50.
     """
     z = np.ascontiguousarray(latents, dtype=np.float32)
-    if len(z) < max(n_clusters, FEWEST_FOR_UMAP):
+    if len(z) < max(n_clusters, FEWEST_FOR_GRAPH):
         return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
     embedded = embed(z, seed=seed, n_neighbours=n_neighbours, epochs=epochs).astype(np.float64)
     fitted = likeliest_mixture(
@@ -245,7 +283,7 @@ def from_clusters(latents: Array, clusters: NDArray[np.int64], n_clusters: int) 
         means[cluster] = members.mean(axis=0)
         variances[cluster] = np.maximum(members.var(axis=0), floor)
     weights = np.maximum(counts, 0.5) / np.maximum(counts, 0.5).sum()
-    return MixtureStart(weights, means, variances, clusters, float("nan"))
+    return MixtureStart(weights, means, variances, clusters)
 
 
 class FindStart(Protocol):
@@ -280,6 +318,7 @@ class Start:
 
 
 STARTS: dict[str, Start] = {
+    "graph": Start(graph_communities, "Communities of the latents' neighbour graph"),
     "gmm": Start(diagonal_mixture, "Fitting a Gaussian mixture to the latents"),
     "umap": Start(umap_mixture, "UMAP of the latents, and a Gaussian mixture on it", compile_umap),
     "kmeans": Start(kmeans_start, "k-means on the latents"),

@@ -43,11 +43,12 @@ class VaDE(ClusterMixin, LatentModel):
     pretrain_epochs : int
         Its epochs; ``stacked`` gives each layer a half of them first.
     pretrain_learning_rate : float
-    start : {"gmm", "umap", "kmeans", "random"}
-        The mixture's start on the pretrained latents: diagonal EM (the paper's), a mixture on
-        their UMAP embedding, k-means, or random values.
+    start : {"gmm", "graph", "umap", "kmeans", "random"}
+        The mixture's start on the pretrained latents: diagonal EM (the paper's), communities of
+        their neighbour graph, a mixture on their UMAP embedding, k-means, or random values.
     start_restarts : int
-        Restarts of EM or k-means, the likeliest kept.
+        Tries of the start, the best by its own measure kept: likelihood, edge information, or
+        squared distances.
     epochs : int
         VaDE's own epochs, pretraining not counted.
     clamped_epochs : int
@@ -188,8 +189,9 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         self.start_.copy_(torch.from_numpy(found.clusters))
         sizes = np.bincount(found.clusters, minlength=self.n_clusters)
         findings: dict[str, object] = {"method": self.start, "cluster_sizes": sizes.tolist()}
-        if np.isfinite(found.log_likelihood):
-            findings["log_likelihood"] = found.log_likelihood
+        for measure in ("log_likelihood", "edge_information"):
+            if np.isfinite(value := getattr(found, measure)):
+                findings[measure] = value
         return findings
 
     @torch.no_grad()
