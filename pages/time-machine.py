@@ -17,8 +17,17 @@ from pages.shared.latent_map import latent_map
 from pages.shared.other_seed import draw_other_seed, is_busy
 from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
 from pages.shared.run_cards import date_words, title_of
-from pages.shared.run_map import lenses_of, read_frames, say_skipped
+from pages.shared.run_map import (
+    SELECTED_ON,
+    cluster_words,
+    lenses_of,
+    read_frames,
+    say_skipped,
+    selected_here_or_before,
+    selected_on,
+)
 from pages.shared.session import (
+    cached_metrics,
     fail,
     open_run,
     percent,
@@ -28,6 +37,7 @@ from pages.shared.session import (
     roots,
     take_from_link,
 )
+from pages.shared.stages import stages_line, stages_of
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
 from vade_core.runs import BROKEN, RUNNING_STATES, Run, RunError, find_run
@@ -76,9 +86,25 @@ def main() -> None:
     st.fragment(draw_body, run_every=1 if moving else None)(run_id, lens, moving)
 
 
+def begin_where_selected(known: Collection[str]) -> None:
+    """Open the run and the map on which a person has just selected points, if none are asked for.
+
+    Once: from then on the choice here counts.
+    """
+    noted = st.session_state.get(SELECTED_ON) or {}
+    if noted.get("taken") or noted.get("run") not in known:
+        return
+    if query_run_id() in (None, noted["run"]):
+        noted["taken"] = True
+        st.session_state["tm-run"] = noted["run"]
+        if "lens" not in st.query_params:
+            st.session_state["tm-lens"] = noted["lens"]
+
+
 def choose_run(summaries: list[dict[str, Any]]) -> str:
     """Draw the choice of a run; a link carries it."""
     known = {str(s["id"]): s for s in summaries}
+    begin_where_selected(known)
     first = next((i for i, s in known.items() if s["acc"] is not None), next(iter(known)))
     take_from_link("tm-run", "run", first, known)
     chosen: str = st.selectbox(
@@ -160,6 +186,7 @@ def draw_machine(run: Run, lens: str) -> None:
         say_skipped(found)
         return
     usual = "cluster" if frames.labels is None else "label"
+    noted = selected_on(run.id)
     left, right = st.columns([7, 3], gap="medium")
     with left:
         answer = latent_map(
@@ -171,10 +198,18 @@ def draw_machine(run: Run, lens: str) -> None:
             colour="trust" if by_trust else usual,
             autoplay=not live,
             name=run.id,
+            left_as=noted["key"] if noted.get("lens") == lens else None,
         )
+        if words := stages_line(stages_of(run.config, cached_metrics(run), run.status())):
+            st.caption(words)
+        if words := cluster_words(frames, answer.frame):
+            st.caption(words)
         say_skipped(found)
     with right:
-        draw_gallery(frames, answer.selected, answer.frame)
+        selected = selected_here_or_before(run.id, answer)
+        draw_gallery(frames, selected, answer.frame)
+        if len(selected) and not len(answer.selected):
+            st.caption("Selected on the page before. Select points here to look at others.")
         draw_trust(found, lens, answer.frame)
         title = str(frames.epochs[answer.frame])
         draw_exports(run, lens, found.numbers[answer.frame], title)

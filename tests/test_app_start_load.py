@@ -207,7 +207,8 @@ def test_start_counts_what_it_does_not_show(runs: Path) -> None:
 def test_recorded_runs_stand_apart(runs: Path, tmp_path: Path) -> None:
     shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
     app = opened()
-    assert [heading.value for heading in app.subheader] == ["Your latest runs", "Recorded runs"]
+    assert [heading.value for heading in app.subheader] == ["Your latest runs"]
+    assert "Recorded runs, playing in step. 300 of 300 samples shown · PCA" in words_of(app)
     assert links_of(app) == {VADE, VAE}
 
 
@@ -423,15 +424,21 @@ def test_a_truncated_frame_gets_a_sentence(runs: Path) -> None:
 
 def test_data_without_labels_have_no_scores(runs: Path) -> None:
     lines = (runs / VADE / "metrics.jsonl").read_text().splitlines()
-    blank = dict.fromkeys(("acc", "nmi", "rand_index", "ari", "purity", "test_acc"))
+    names = ("acc", "nmi", "rand_index", "ari", "purity")
+    blank = dict.fromkeys([*names, *(f"start_{name}" for name in names), "test_acc"])
     unlabelled = [json.dumps(json.loads(line) | blank) for line in lines]
     (runs / VADE / "metrics.jsonl").write_text("\n".join(unlabelled) + "\n")
     config = json.loads((runs / VADE / "config.json").read_text()) | {"labelled": False}
     (runs / VADE / "config.json").write_text(json.dumps(config))
     (runs / VADE / "baseline.json").unlink()
     app = opened("load", run=VADE)
-    assert app.metric[0].value == "–"
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert not {"ACC", "NMI", "Rand index"} & shown.keys()
+    agreement = json.loads(lines[-1])["start_agreement"]
+    assert shown["Agrees with its start"] == f"{100 * agreement:.1f} %"
+    assert shown["Clusters used"].endswith(" of 10")
     assert "no labels" in words_of(app)
+    assert "ACC" not in words_of(app).replace("ACC, NMI and the Rand index need them", "")
 
 
 # --- What can be done with it -------------------------------------------------------------------

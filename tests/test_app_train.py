@@ -16,9 +16,9 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.digits import png_of, rows_html
+from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
 from pages.shared.session import job_manager
-from pages.shared.train_settings import words_about_k
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -185,3 +186,73 @@ def test_the_map_shows_the_last_frame_when_training_ends(
     count = len(run.frame_numbers())
     wait_for(lambda: place() == (count - 1, count), f"all of {count} frames", 10)
     assert "epoch 30" in page.locator(".lm-epoch").first.inner_text()
+
+
+def test_every_quick_click_on_step_is_an_epoch(app_server: AppServer, page: Any) -> None:
+    page.goto(app_server.url + LINK)
+    page.get_by_role("button", name="Start", exact=True).click()
+    chart(page).wait_for()
+    wait_for_growth(page)
+    press(page, "Pause")
+    page.get_by_role("button", name="Resume").wait_for()
+    run = only_run(app_server)
+    wait_for(lambda: run.state == "paused", "it is paused")
+    time.sleep(1)
+    for clicks in (4, 3):
+        held = len(run.metrics())
+        step = page.get_by_role("button", name="Step one epoch", exact=True)
+        step.evaluate("(button, n) => { for (let i = 0; i < n; i++) button.click(); }", clicks)
+        wait_for(lambda held=held, n=clicks: len(run.metrics()) >= held + n, "the epochs are made")
+        time.sleep(1.5)
+        assert len(run.metrics()) == held + clicks
+        assert run.state == "paused"
+    press(page, "Stop")
+    page.get_by_text("Stopped. What was learnt is kept").wait_for()
+
+
+def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
+    page.goto(app_server.url + LINK)
+    page.get_by_role("radio", name="k-means", exact=True).click()
+    page.get_by_text("differs from the preset: ").wait_for()
+    toggle = page.get_by_role("switch", name="3. Hold the clusters first")
+    page.get_by_role("radio", name="Random", exact=True).click()
+    page.get_by_text("A random start has no clusters to hold").wait_for()
+    assert toggle.is_disabled()
+    page.get_by_role("radio", name="k-means", exact=True).click()
+    page.get_by_text("Held for the first").wait_for()
+    page.get_by_text("3. Hold the clusters first").click()
+    page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
+    page.get_by_role("button", name="Start", exact=True).click()
+    strip = page.locator(".vx-stages")
+    strip.get_by_text("Start: k-means").wait_for()
+    wait_for(lambda: "of 5000 epochs" in strip.inner_text(), "the last stage is under way")
+    passed = strip.locator("> div").all_inner_texts()
+    assert [text.split("\n")[0] for text in passed] == [
+        "Pretraining: Autoencoder",
+        "Start: k-means",
+        "Clusters held",
+        "Training",
+    ]
+    assert "2 epochs" in passed[0]
+    assert "ACC" in passed[1]
+    assert "off" in passed[2]
+    parameters = only_run(app_server).config.parameters
+    assert (parameters["start"], parameters["clamped_epochs"]) == ("kmeans", 0)
+    assert "start=kmeans" in page.url
+    assert "clamped_epochs=0" in page.url
+    page.locator("[data-mark=start]").first.wait_for(state="attached")
+
+    # On a narrow window every number is whole.
+    page.set_viewport_size({"width": 900, "height": 800})
+    numbers = page.locator('[data-testid="stMetricValue"] > div')
+    time.sleep(1)
+    cut = numbers.evaluate_all(
+        "all => all.filter((n) => n.getBoundingClientRect().right > "
+        "n.closest('[class*=st-key-figures-]').getBoundingClientRect().right + 1 "
+        "|| (getComputedStyle(n).overflow !== 'visible' && n.scrollWidth > n.clientWidth))"
+        ".map((n) => n.innerText)"
+    )
+    assert numbers.count() == 5
+    assert cut == []
+    press(page, "Stop")
+    page.get_by_text("Stopped. What was learnt is kept").wait_for()

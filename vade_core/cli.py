@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from vade_core.presets import DEFAULT_PRESET, PRESETS
-from vade_core.runs import ID_PATTERN, Run, RunError, list_runs, recorded_root, runs_root
+from vade_core.runs import (
+    ID_PATTERN,
+    Run,
+    RunError,
+    is_recorded,
+    list_runs,
+    recorded_root,
+    runs_root,
+)
 
 # Written out here, since the modules that know them bring scikit-learn along.
 EXPORTS = ("html", "csv", "projector")
@@ -138,6 +146,25 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--seed", type=_seed, default=1)
     again.add_argument("--json", action="store_true", help="print one JSON object")
     again.set_defaults(command=_remap)
+
+    recording = commands.add_parser(
+        "record",
+        help="make the recorded runs that come with the project",
+        description="Make the recorded runs that come with the project, on all of MNIST unless "
+        "--subset is given. What is there is kept; what was interrupted goes on.",
+    )
+    recording.add_argument("--only", nargs="+", metavar="ID", default=[], help="these alone")
+    recording.add_argument("--list", action="store_true", help="say what is there, make nothing")
+    recording.add_argument("--again", action="store_true", help="make those anew that are there")
+    recording.add_argument(
+        "--out", type=Path, metavar="DIR", help="default: VADE_RECORDED, or assets/runs"
+    )
+    recording.add_argument("--subset", type=_positive, metavar="N", help="for trials: N samples")
+    recording.add_argument(
+        "--epochs", type=_positive, metavar="E", help="for trials: E epochs, and E of pretraining"
+    )
+    recording.add_argument("--json", action="store_true", help="print a JSON list of objects")
+    recording.set_defaults(command=_record)
     return parser
 
 
@@ -170,6 +197,20 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
     train.add_argument("--lambda", dest="strength", type=float, help="Lambda-Hot's lambda")
     train.add_argument(
         "--pretrain-epochs", type=_whole, metavar="N", help="epochs of VaDE's pretraining"
+    )
+    train.add_argument(
+        "--pretraining",
+        metavar="NAME",
+        help="VaDE's pretraining: autoencoder, stacked (layer by layer), vae or none",
+    )
+    train.add_argument(
+        "--start", metavar="NAME", help="the mixture's start, such as umap, gmm, kmeans or random"
+    )
+    train.add_argument(
+        "--clamped",
+        type=_whole,
+        metavar="N",
+        help="hold the start's clusters for the first N epochs; 0 sets them free at once",
     )
     train.add_argument(
         "--maps", metavar="tsne,pca", default="tsne,pca", help="the maps made of every frame"
@@ -271,6 +312,9 @@ def _train(options: argparse.Namespace) -> int:
         "batch_size": options.batch,
         "strength": options.strength,
         "pretrain_epochs": options.pretrain_epochs,
+        "pretraining": options.pretraining,
+        "start": options.start,
+        "clamped_epochs": options.clamped,
     }
     config = configure(
         model=options.model,
@@ -291,8 +335,12 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _resume(options: argparse.Namespace) -> int:
-
     run = _open(options.run)
+    if is_recorded(run.path):
+        raise RunError(
+            f"{run.id} is a recorded run, which is never changed: train anew with its settings, or "
+            "go on with a copy that 'Make it mine' makes on its page."
+        )
     if run.status()["state"] == "finished":
         print(f"{run.path} is finished: there is nothing to do.", file=sys.stderr)
         return 0
@@ -300,17 +348,22 @@ def _resume(options: argparse.Namespace) -> int:
 
 
 def _work(path: Path, as_json: bool = False) -> int:
-    from vade_core.worker import Worker
-
     run = Run(path)
-    show = _Progress(run)
-    worker = Worker(run, listener=show.line, progress=show.share)
-    state = worker.work()
-    show.end()
+    state = _watched(run)
     print(f"{state}: {run.path}", file=sys.stderr)
     if as_json:
         print(json.dumps(run.summary()))
     return 130 if state == "interrupted" else 0
+
+
+def _watched(run: Run) -> str:
+    """Train a run with its progress on standard error; the state that it reached."""
+    from vade_core.worker import Worker
+
+    show = _Progress(run)
+    state = Worker(run, listener=show.line, progress=show.share).work()
+    show.end()
+    return state
 
 
 class _Progress:
@@ -413,6 +466,47 @@ def _remap(options: argparse.Namespace) -> int:
     else:
         for name, value in told.items():
             print(f"{name:20} {value:.4f}")
+    return 0
+
+
+def _record(options: argparse.Namespace) -> int:
+    from vade_core import record
+
+    chosen = record.recordings_named(options.only)
+    out = options.out if options.out is not None else recorded_root()
+    if not options.list:
+        try:
+            record.record(
+                chosen,
+                out,
+                train=_watched,
+                again=options.again,
+                subset=options.subset,
+                epochs=options.epochs,
+                say=lambda words: print(words, file=sys.stderr),
+            )
+        except record.Interrupted as interrupted:
+            print(interrupted, file=sys.stderr)
+            return 130
+    rows = record.recordings_there(out, chosen)
+    if options.json:
+        print(json.dumps(rows))
+        return 0
+    sizes = {"weights": "weights", "stage": "stage set", "frames_bytes": "all frames",
+             "bytes": "together"}  # fmt: skip
+    table = [
+        {
+            **row,
+            "frames": row["frames"] if row["there"] else "not there",
+            **{words: f"{row[name] / record.MB:.1f} MB" for name, words in sizes.items()},
+        }
+        for row in rows
+    ]
+    _print_table(table, False, ("id", "frames", "acc", *sizes.values()))
+    print(
+        f"All of assets: {record.total_size(out) / record.MB:.1f} of at most "
+        f"{record.BUDGET / record.MB:.0f} MB."
+    )
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,8 @@ def configure(
         Maps to make of every frame.
     max_frames : int
     overrides : mapping, optional
-        Constructor parameters that differ from the preset's.
+        Constructor parameters that differ from the preset's. A preset's epochs with clusters
+        held give way to fewer epochs and to a random start; those asked for never do.
     progress : callable, optional
         Told what takes long.
 
@@ -102,6 +103,7 @@ def configure(
         if name not in accepted:
             raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
         parameters[name] = value
+    _settle_stages(parameters, asked, progress)
     parameters["random_state"] = seed
     if "n_clusters" in parameters:
         parameters["n_clusters"] = k
@@ -135,6 +137,37 @@ def configure(
     )
 
 
-def _known(kind: str, name: str, registry: Mapping[str, Any]) -> None:
+def _settle_stages(
+    parameters: dict[str, Any],
+    asked: Mapping[str, Any],
+    progress: Callable[[str], None] | None,
+) -> None:
+    """Let the stages fit each other, or refuse them: a model would only do so once it trains."""
+    if "pretraining" in parameters:
+        from vade_core.pretraining import PRETRAINING  # brings torch along
+
+        _known("pretraining", parameters["pretraining"], (*PRETRAINING, "none"))
+    if "start" in parameters:
+        from vade_core.initialise import STARTS
+
+        _known("start", parameters["start"], (*STARTS, "random"))
+    held = parameters.get("clamped_epochs")
+    if held and parameters.get("start") == "random":
+        if "clamped_epochs" in asked:
+            raise ValueError(
+                "A random start has no clusters to hold: choose another start, or hold them for "
+                "0 epochs."
+            )
+        parameters["clamped_epochs"] = 0
+        if progress is not None:
+            progress("A random start has no clusters to hold: they are free from the first epoch.")
+    elif held and held >= parameters["epochs"]:
+        raise ValueError(
+            f"Clusters held for {held} of {parameters['epochs']} epochs are never set free: hold "
+            "them for fewer, or train for more."
+        )
+
+
+def _known(kind: str, name: str, registry: Collection[str]) -> None:
     if name not in registry:
         raise ValueError(f"There is no {kind} {name!r}; there are: {', '.join(registry)}.")

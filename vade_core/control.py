@@ -9,12 +9,15 @@ import time
 from types import FrameType
 from typing import Any
 
-from vade_core.recorder import Recorder
+from vade_core.recorder import Recorder, steps_asked
 from vade_core.runs import CONTROL, Run, RunError, read_json
 
 
 class Control:
     """What a person asks of the worker, read from control.json as it changes.
+
+    control.json holds one command; of single steps it also holds how many were ever asked for,
+    so that each of several quick ones counts.
 
     Parameters
     ----------
@@ -23,6 +26,7 @@ class Control:
     """
 
     def __init__(self, run: Run, recorder: Recorder) -> None:
+        self._run = run
         self._path = run.path / CONTROL
         self._recorder = recorder
         self._seen: int | None = self._stamp()
@@ -30,6 +34,7 @@ class Control:
         self._status: tuple[str, dict[str, Any]] = ("", {})
         self.paused = self.stopped = self.interrupted = False
         self._step_pending = False
+        self._steps_made = steps_asked(run)
 
     def _stamp(self) -> int | None:
         try:
@@ -61,6 +66,8 @@ class Control:
             self.paused, self._step_pending = False, False
         elif command == "step":
             self.paused, self._step_pending = False, True
+        if not self._step_pending:  # steps still to come are forgotten
+            self._steps_made = steps_asked(self._run)
         if was != self.paused and not self.stopped:
             self.say(self._status[0], **self._status[1])
 
@@ -76,9 +83,14 @@ class Control:
         return self.stopped or self.interrupted
 
     def epoch_ended(self) -> None:
-        """A single step pauses where an epoch ends."""
-        if self._step_pending:
-            self._step_pending, self.paused = False, True
+        """A single step pauses where an epoch ends, unless another was asked for meanwhile."""
+        self.look()
+        if not self._step_pending:
+            return
+        asked = steps_asked(self._run)
+        self._steps_made = min(self._steps_made + 1, asked)
+        self._step_pending = asked > self._steps_made
+        self.paused = not self._step_pending
 
 
 class SignalsAsInterruption:

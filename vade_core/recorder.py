@@ -4,7 +4,13 @@ A line of metrics.jsonl carries ``report`` (its number), ``epoch``, ``epochs``, 
 ``stage``, ``seconds`` (of the training alone), ``elapsed`` (since the run began, pauses and
 interruptions left out), ``acc``, ``nmi``, ``rand_index``, ``ari``, ``purity`` and the same of the
 test part as ``test_...`` (null where there are no labels or no clusters yet), ``val_loss``, and
-the named loss terms in nats a sample.
+the named loss terms in nats a sample. Scores are always those of the model's own clusters.
+
+Where a mixture was started, the line of the phase ``start`` also says what the start found on the
+samples that were trained on: ``method``, ``cluster_sizes``, its own measure if it has one (as
+``log_likelihood`` in nats a sample) and the scores of its clusters as ``start_acc``, ``start_nmi``
+and so on. From there on ``start_agreement`` is the share of these samples, in [0, 1], that are in
+the cluster that the start gave them; it needs no labels.
 """
 
 from __future__ import annotations
@@ -47,6 +53,7 @@ from vade_core.runs import (
     RunConfig,
     RunError,
     Stage,
+    read_json,
 )
 from vade_core.training import Position
 
@@ -192,7 +199,18 @@ def send(run: Run, command: str) -> None:
     """Ask the worker of a run to ``pause``, ``resume``, ``step`` or ``stop``."""
     if command not in COMMANDS:
         raise RunError(f"A run can be asked to {', '.join(COMMANDS)}, not to {command!r}.")
-    write_json(run.path / CONTROL, {"command": command, "asked": time.time_ns()})
+    steps = steps_asked(run) + (command == "step")
+    write_json(run.path / CONTROL, {"command": command, "asked": time.time_ns(), "steps": steps})
+
+
+def steps_asked(run: Run) -> int:
+    """How many single steps were ever asked of a run, made or not."""
+    try:
+        found = read_json(run.path / CONTROL)
+    except RunError:
+        return 0
+    steps = found.get("steps") if isinstance(found, dict) else None
+    return steps if isinstance(steps, int) else 0
 
 
 class Recorder:

@@ -1,6 +1,7 @@
 """The run folder: what a training leaves behind, live or recorded, and how it is read.
 
-A worker appends to the folder (:mod:`vade_core.recorder`); everyone else only reads it.
+A worker appends to the folder (:mod:`vade_core.recorder`); everyone else only reads it. A
+recorded run (:mod:`vade_core.record`) is such a folder, made smaller and never changed again.
 
 ======================  ==========================================================================
 config.json             what was asked for, and what the start decided (precision, threads)
@@ -15,7 +16,8 @@ checkpoint.safetensors  weights, Adam's moments, the position in the schedule
 lock                    held by the worker as long as it lives
 ======================  ==========================================================================
 
-Nothing here is ever unpickled: JSON and safetensors only.
+Nothing here is ever unpickled: JSON and safetensors only. The stage set and the frames may be
+compressed with gzip, under the same names.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
@@ -35,6 +38,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
 from vade_core.locks import is_held
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FORMAT = 1
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
@@ -55,6 +60,10 @@ CONTROL, STAGE, CHECKPOINT, LOCK = (
     "lock",
 )
 FRAMES = "frames"
+
+GZIP = b"\x1f\x8b\x08"
+# Of a stage set or a frame, unpacked: what a few kilobytes may not swell beyond.
+UNPACKED_LIMIT = 256 * 2**20
 
 
 class RunError(ValueError):
@@ -242,13 +251,22 @@ def read_json(path: Path) -> Any:
 
 
 def read_tensors(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a safetensors file; RunError names it where it cannot be read."""
+    """The arrays of a safetensors file, compressed or not; RunError names one that is neither."""
     try:
-        return dict(load_tensors(path.read_bytes()))
+        content = path.read_bytes()
+        return dict(load_tensors(_unzipped(content) if content.startswith(GZIP) else content))
     except FileNotFoundError:
         raise RunError(f"{path} is missing.") from None
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, zlib.error) as error:
         raise RunError(f"{path} is truncated or no safetensors file: {error}.") from error
+
+
+def _unzipped(content: bytes) -> bytes:
+    reader = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    unpacked = reader.decompress(content, UNPACKED_LIMIT)
+    if not reader.eof:
+        raise ValueError(f"it ends early, or holds more than {UNPACKED_LIMIT:,} bytes")
+    return unpacked
 
 
 class Run:
@@ -436,8 +454,13 @@ def runs_root() -> Path:
 
 
 def recorded_root() -> Path:
-    """Where the recorded runs that come with the project live."""
-    return Path(__file__).resolve().parent.parent / "assets" / "runs"
+    """Where the recorded runs live: ``assets/runs``, or the folder that VADE_RECORDED names."""
+    return Path(os.environ.get("VADE_RECORDED") or ASSETS / "runs")
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether a run's folder is one of the recorded ones, which are never changed."""
+    return path.resolve().parent == recorded_root().resolve()
 
 
 def run_folders(root: Path) -> Iterator[Path]:

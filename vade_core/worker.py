@@ -16,7 +16,7 @@ from vade_core.baselines import kmeans_on_data
 from vade_core.control import Control, SignalsAsInterruption
 from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores
-from vade_core.models import MODELS, LatentModel, VaDE
+from vade_core.models import MODELS, LatentModel
 from vade_core.projection import LENSES, neighbour_recall
 from vade_core.rebuild import build_model, load_dataset
 from vade_core.recorder import Checkpoint, Recorder, write_json
@@ -219,9 +219,13 @@ class Worker:
                 test = dataset.test_part()
                 given = test.labels if model.supervised else None
                 entry["val_loss"] = model.loss_terms(test.samples, given)["loss"]
-        if isinstance(model, VaDE) and report.phase == "start" and trained.labels is not None:
-            found = metrics.clustering_scores(trained.labels, model.start_clusters_)
+        start = getattr(model, "start_clusters_", None)
+        if start is not None and report.phase == "start" and trained.labels is not None:
+            found = metrics.clustering_scores(trained.labels, start)
             entry |= {f"start_{name}": value for name, value in found.items()}
+        if start is not None and clusters is not None and (start >= 0).all():
+            own = clusters[~dataset.is_test] if self.config.split else clusters
+            entry["start_agreement"] = float(np.mean(own == start))
         if self._wants_frame(training):
             rows = stage.rows
             frame = self._frame(model, stage, latents[rows], gamma, clusters)

@@ -234,10 +234,26 @@ class Chart {
       node(inside, "line", { x1: area.left, x2: area.right, y1: y, y2: y, stroke: rule.colour,
         "stroke-width": 2, "stroke-dasharray": "2 5" });
     }
+    const marks = panel.marks.filter((m) => m.value >= low && m.value <= high && m.at <= to);
+    for (const { at: found, value, colour } of marks) {
+      const [x, y] = [Math.max(area.left, px(found)), py(value)];
+      node(inside, "line", { x1: x, x2: area.right, y1: y, y2: y, stroke: colour,
+        "stroke-width": 2, "stroke-dasharray": "7 6", "data-mark": "start" });
+    }
     for (const one of panel.series) this.drawLine(inside, one, px, py);
+    for (const { at: found, value, colour } of marks) {
+      // A square on its corner: a point of the curve is round.
+      const [x, y] = [px(found), py(value)];
+      if (found >= from) {
+        node(svg, "rect", { x: x - 6, y: y - 6, width: 12, height: 12, fill: colour, class: "mark",
+          transform: `rotate(45 ${x} ${y})` });
+      }
+    }
+    const named = [];
+    for (const mark of marks) this.drawMarkName(panel, mark, area, px, py, named);
     for (const rule of panel.rules) {
       if (rule.value < low || rule.value > high) continue;
-      this.drawRuleName(panel, rule, area, px, py);
+      this.drawRuleName(panel, rule, area, px, py, named);
     }
     if (at !== null && at >= from && at <= to) {
       node(svg, "line", { x1: px(at), x2: px(at), y1: area.top, y2: area.bottom,
@@ -319,15 +335,38 @@ class Chart {
       "stroke-dasharray": one.dash, "stroke-linejoin": "round", "data-series": one.name });
   }
 
-  /** The name of a level line, at that end and on that side where curves are farthest. */
-  drawRuleName(panel, rule, area, px, py) {
-    const wide = this.textWidth(rule.name, 15);
+  /** The name of a mark: before it, where there are no curves yet, if there is room. */
+  drawMarkName(panel, mark, area, px, py, named) {
+    const right = px(mark.at) - 14;
+    const wide = this.textWidth(mark.name, 15);
+    if (right - wide < area.left + 6) {
+      this.drawRuleName(panel, mark, area, px, py, named);
+      return;
+    }
+    const y = py(mark.value);
+    named.push({ x: right - wide, wide, middle: y });
+    node(this.svg, "text", { x: right, y: y + 5, class: "soft halo", "text-anchor": "end" },
+      mark.name);
+  }
+
+  /**
+   * The name of a level line, at that end and on that side where curves and the names that are
+   * drawn already are farthest.
+   */
+  drawRuleName(panel, rule, area, px, py, named) {
+    const fits = this.textWidth(rule.name, 15) + 20 < area.right - area.left;
+    const words = fits ? rule.name : rule.short ?? rule.name;
+    const wide = this.textWidth(words, 15);
     const found = [];
     for (const atLeft of [false, true]) {
       const x = atLeft ? area.left + 10 : area.right - 10 - wide;
       for (const middle of [py(rule.value) + 14, py(rule.value) - 14]) {
         if (middle > area.bottom - 10 || middle < area.top + 10) continue;
         let clear = 60;
+        for (const other of named) {
+          if (x > other.x + other.wide + 20 || x + wide + 20 < other.x) continue;
+          clear = Math.min(clear, Math.abs(other.middle - middle) - 8);
+        }
         for (const one of panel.series) {
           one.values.forEach((value, i) => {
             if (value === null || px(i) < x - 20 || px(i) > x + wide + 20) return;
@@ -339,7 +378,8 @@ class Chart {
     }
     if (!found.length) return;
     const { x, y } = found.reduce((best, one) => (one.clear > best.clear ? one : best));
-    node(this.svg, "text", { x, y, class: "soft halo" }, rule.name);
+    named.push({ x, wide, middle: y - 5 });
+    node(this.svg, "text", { x, y, class: "soft halo" }, words);
   }
 
   /** Names and values at the right, each beside its line and none over another. */

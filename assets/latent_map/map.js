@@ -9,12 +9,15 @@ import { Scrubber } from "./scrubber.js";
 import { Card, Legend, grouped, percent, write } from "./panels.js";
 import { savePicture } from "./snapshot.js";
 import { listenToGestures } from "./gestures.js";
-import { Player } from "./player.js";
+import { LoopClock, Player } from "./player.js";
 import { readTheme } from "./theme.js";
 import { handleKey } from "./keys.js";
 
 /** How each map was left, by its key: it comes back so when the page does. */
 const remembered = new Map();
+
+/** What all previews of the page play by. */
+const previewClock = new LoopClock();
 
 class LatentMap {
   /** @param {HTMLElement} root */
@@ -57,11 +60,13 @@ class LatentMap {
     this.onCalm = () => this.change(() => (this.player.stepwise = this.calm.matches));
     this.calm.addEventListener("change", this.onCalm);
     this.onCalm();
+    this.onClock = () => this.change();
   }
 
   #listen() {
     const acts = {
       play: () => this.togglePlay(),
+      pause: () => previewClock.toggle(performance.now()),
       back: () => keys.step(-1),
       on: () => keys.step(1),
       news: () => this.change(() => this.player.goTo(this.player.last, 0.8)),
@@ -88,7 +93,9 @@ class LatentMap {
       digit: (digit) => this.toggleIsolate(this.legend.codeOfKey(digit)),
       letGo: () => this.#letGo(),
     };
-    this.root.addEventListener("keydown", (event) => handleKey(event, keys));
+    this.root.addEventListener("keydown", (event) => {
+      if (!this.header?.preview) handleKey(event, keys);
+    });
     listenToGestures(this.find("over"), {
       mode: () => this.mode,
       pan: (dx, dy) => this.change(() => this.camera.pan(dx, dy)),
@@ -116,7 +123,8 @@ class LatentMap {
     const { outcome, header } = this.store.accept(data);
     this.header = header;
     const { height, above } = header;
-    this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
+    if (header.preview) this.#becomePreview();
+    else this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
     this.theme = readTheme(this.root);
     if (header.pace) this.player.pace = header.pace;
     if (outcome === "gap") {
@@ -142,6 +150,19 @@ class LatentMap {
     this.byCluster.retain(store.frames);
     this.renderer.retain(store.frames);
     this.resize();
+  }
+
+  /** Only plays, with its pause button: what covers it on the page takes clicks and the wheel. */
+  #becomePreview() {
+    const { root, player, header } = this;
+    if (player.clock) return;
+    player.clock = previewClock;
+    previewClock.listeners.add(this.onClock);
+    root.classList.add("lm-preview");
+    root.removeAttribute("tabindex");
+    root.setAttribute("aria-label", header.label);
+    this.button("pause").hidden = false;
+    if (!this.calm.matches && !previewClock.held) previewClock.play(performance.now());
   }
 
   #askForAll() {
@@ -173,7 +194,9 @@ class LatentMap {
     const left = remembered.get(header.key);
     const isFirst = !this.colouring;
     player.count = store.frames.length;
-    if (isFirst && left?.run === store.run) {
+    if (header.preview) {
+      player.advance(0, performance.now());
+    } else if (isFirst && left?.run === store.run) {
       this.#restore(left);
     } else if (isFirst && header.autoplay && !this.calm.matches) {
       player.position = 0;
@@ -184,8 +207,9 @@ class LatentMap {
     }
     player.position = Math.min(player.position, player.last);
     if (this.marks.length !== store.n) {
+      const others = this.marks.length > 0; // of another run: what was selected means nothing here
       this.marks = new Uint8Array(store.n);
-      if (this.selection.length) this.select([]);
+      if (others && this.selection.length) this.select([]);
       else this.#mark();
     }
     this.jumpHome = this.camera.atHome = !(isFirst && left?.run === store.run && !left.atHome);
@@ -210,7 +234,7 @@ class LatentMap {
 
   #remember() {
     const { camera, player, store } = this;
-    if (!store.run) return;
+    if (!store.run || this.header.preview) return;
     const { cx, cy, scale, homeScale } = camera;
     remembered.set(this.header.key, {
       run: store.run,
@@ -272,7 +296,8 @@ class LatentMap {
     // The title and the caption stand beside the map where there is room, else above and below.
     const isWide = (camera.width - legend - camera.height) / 2 > 210;
     const [top, bottom] = isWide ? [20, 20] : [100, 40];
-    Object.assign(margins, { left: 24, right: legend, top, bottom });
+    if (this.header.preview) Object.assign(margins, { left: 14, right: 14, top: 34, bottom: 14 });
+    else Object.assign(margins, { left: 24, right: legend, top, bottom });
     this.home = camera.homeFor(this.store.bounds(), margins);
     camera.homeScale = this.home.scale;
     if (camera.atHome && (this.jumpHome || this.calm.matches)) camera.approach(this.home, 1);
@@ -305,7 +330,8 @@ class LatentMap {
       const picture = Math.min(24, Math.max(10, 17 * crowd ** 0.3));
       return Math.min(72, picture * zoom ** 0.55);
     }
-    const dot = Math.min(9, Math.max(2.4, 7 * crowd ** 0.28));
+    const small = this.header.preview ? Math.min(0.8, Math.max(0.55, camera.height / 560)) : 1;
+    const dot = small * Math.min(9, Math.max(2.4, 7 * crowd ** 0.28));
     return dot * Math.min(zoom ** 0.35, 3);
   }
 
@@ -324,13 +350,14 @@ class LatentMap {
     this.request = 0;
     const passed = this.lastTick ? Math.min(0.1, (now - this.lastTick) / 1000) : 1 / 60;
     const wasMoving = this.player.isMoving;
-    this.player.advance(passed);
+    this.player.advance(passed, now);
     const { camera } = this;
     const arrived = !camera.atHome || !this.home || camera.approach(this.home, 0.16);
     if (this.header) this.draw();
     const goesOn = this.player.isMoving || !arrived;
     this.lastTick = goesOn ? now : 0;
     if (goesOn) this.change();
+    else if (this.header?.preview) return;
     else if (wasMoving || this.toldFrame !== this.frameToTell()) this.#tellFrame();
   }
 
@@ -377,6 +404,7 @@ class LatentMap {
     const note = store.labels ? "" : "No labels: no colours by label, none by right or wrong.";
     this.legend.show(this.colouring, frame, this.isolate, title, note);
     this.scrubber.show(player.shown, [frame.title, acc].filter(Boolean).join(", "));
+    write(this.button("pause"), previewClock.playing ? "❚❚ Pause" : "▶ Play");
     write(this.find("play"), player.playing ? "❚❚ Pause" : "▶ Play");
     this.button("play").disabled = this.store.frames.length < 2;
     this.button("news").hidden = !(header.live && !player.following && !player.playing
@@ -469,6 +497,7 @@ class LatentMap {
     cancelAnimationFrame(this.request);
     this.request = -1;
     clearTimeout(this.telling);
+    previewClock.listeners.delete(this.onClock);
     this.observer.disconnect();
     this.calm.removeEventListener("change", this.onCalm);
     this.renderer?.destroy();

@@ -1,8 +1,64 @@
-/** The place in time: playing, stepping, dragging, and following a run that is still going. */
+/**
+ * The place in time: playing, stepping, dragging, and following a run that is still going.
+ * Previews do none of this: they all follow one clock, over and over.
+ */
 
 const FRAMES_A_SECOND = 2.5;
 const LONGEST_SHOW = 25;
 const GLIDE = 0.45;
+
+/** Seconds that a preview stands on its first frame, moves, and stands on its last. */
+const LOOP = { before: 0.5, moving: 11, after: 2.5 };
+
+/** The clock of a page's previews: they begin, end and pause together. */
+export class LoopClock {
+  constructor() {
+    this.playing = false;
+    /** Seconds into the loop while it stands still. At first: all runs at their end. */
+    this.stopped = LOOP.before + LOOP.moving;
+    this.since = 0;
+    /** Whether a person has paused it: no preview starts it again then. */
+    this.held = false;
+    /** @type {Set<() => void>} */
+    this.listeners = new Set();
+  }
+
+  #seconds(now) {
+    if (!this.playing) return this.stopped;
+    const whole = LOOP.before + LOOP.moving + LOOP.after;
+    return (Math.max(0, now - this.since) / 1000) % whole;
+  }
+
+  /** How much of a run has passed, 0 to 1. @param {number} now in milliseconds */
+  share(now) {
+    return Math.min(Math.max((this.#seconds(now) - LOOP.before) / LOOP.moving, 0), 1);
+  }
+
+  play(now) {
+    if (this.playing) return;
+    const from = this.share(now) < 1 ? this.stopped : 0;
+    this.since = now - 1000 * from;
+    this.playing = true;
+    this.#tell();
+  }
+
+  pause(now) {
+    if (!this.playing) return;
+    this.stopped = this.#seconds(now);
+    this.playing = false;
+    this.#tell();
+  }
+
+  toggle(now) {
+    this.held = this.playing;
+    if (this.playing) this.pause(now);
+    else this.play(now);
+  }
+
+  #tell() {
+    for (const listener of this.listeners) listener();
+  }
+}
 
 export class Player {
   constructor() {
@@ -17,6 +73,8 @@ export class Player {
     this.following = true;
     this.stepwise = false;
     this.glide = null;
+    /** @type {LoopClock|null} what a preview follows */
+    this.clock = null;
   }
 
   get last() {
@@ -28,7 +86,7 @@ export class Player {
   }
 
   get isMoving() {
-    return this.playing || this.glide !== null;
+    return this.clock ? this.clock.playing : this.playing || this.glide !== null;
   }
 
   /** The place to draw: between frames only where motion is welcome. */
@@ -83,8 +141,17 @@ export class Player {
     this.position = Math.min(Math.max(position, 0), this.last);
   }
 
-  /** Lets time pass. @returns {boolean} whether it has just come to rest */
-  advance(seconds) {
+  /**
+   * Lets time pass.
+   * @param {number} seconds  since the last call
+   * @param {number} now  in milliseconds
+   * @returns {boolean} whether it has just come to rest
+   */
+  advance(seconds, now) {
+    if (this.clock) {
+      this.position = this.clock.share(now) * this.last;
+      return false;
+    }
     if (this.playing) {
       const rate = Math.max(this.pace, this.count / LONGEST_SHOW) * this.speed;
       this.position += rate * seconds;

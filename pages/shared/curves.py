@@ -45,7 +45,7 @@ TERMS: dict[str, str] = {
 
 # Numbers of a line that are no terms of the loss.
 _NO_TERMS = {"report", "epoch", "epochs", "stage", "seconds", "elapsed", "loss", "val_loss"}
-_NO_TERMS |= {"acc", "nmi", "rand_index", "ari", "purity", "frame", "recall"}
+_NO_TERMS |= {"acc", "nmi", "rand_index", "ari", "purity", "frame", "recall", "start_agreement"}
 
 
 def draw_scores(
@@ -55,7 +55,9 @@ def draw_scores(
     height: int = 380,
     part: str = "all",
 ) -> None:
-    """Draw ACC, NMI and RI against the epochs, with the k-means line.
+    """Draw ACC, NMI and RI against the epochs, with the lines of k-means and of the start.
+
+    Without labels the share of samples in their start's cluster is drawn, where there was a start.
 
     Parameters
     ----------
@@ -131,7 +133,8 @@ def score_spec(
     -------
     dict
         JSON: ``ticks``, ``titles``, ``phases`` along the epochs, how many lines of pretraining
-        are ``squeezed`` together, and one panel.
+        are ``squeezed`` together, and one panel. Its ``rules`` are level lines through all
+        epochs, its ``marks`` level lines from the epoch on that they were found at.
     """
     prefix = "test_" if part == "test" else ""
     series = [
@@ -143,12 +146,15 @@ def score_spec(
         }
         for key, (name, colour, dash) in SCORES.items()
     ]
-    found = any(value is not None for one in series for value in one["values"])
+    if not _has_values(series):
+        series = [_agreement(lines)]
+    found = _has_values(series)
     accuracy = _number(((baseline or {}).get("kmeans") or {}).get("acc"))
     rules = []
     if accuracy is not None:
-        words = f"k-means on the raw data: ACC {100 * accuracy:.1f} %"
-        rules.append({"name": words, "value": accuracy, "colour": UNKNOWN})
+        score = f"ACC {100 * accuracy:.1f} %"
+        words = {"name": f"k-means on the raw data: {score}", "short": f"k-means: {score}"}
+        rules.append({**words, "value": accuracy, "colour": UNKNOWN})
     panel = {
         "title": "",
         "unit": "percent",
@@ -156,9 +162,29 @@ def score_spec(
         "labels": "beside",
         "series": series if found else [],
         "rules": rules,
+        "marks": _start_marks(lines) if part == "all" else [],
         "empty": "" if found else _why_no_scores(lines),
     }
     return {**_axis(lines), "panels": [panel], "name": "Scores by epoch"}
+
+
+def _has_values(series: Sequence[Spec]) -> bool:
+    return any(value is not None for one in series for value in one["values"])
+
+
+def _agreement(lines: Sequence[Line]) -> Spec:
+    values = [_number(line.get("start_agreement")) for line in lines]
+    return {"name": "As the start", "colour": PALETTE[4], "dash": "", "values": values}
+
+
+def _start_marks(lines: Sequence[Line]) -> list[Spec]:
+    """The accuracy of the start's own clusters, from where it was found."""
+    for at, line in enumerate(lines):
+        accuracy = _number(line.get("start_acc"))
+        if line["phase"] == "start" and accuracy is not None:
+            words = f"start: ACC {100 * accuracy:.1f} %"
+            return [{"name": words, "value": accuracy, "at": at, "colour": PALETTE[0]}]
+    return []
 
 
 def _why_no_scores(lines: Sequence[Line]) -> str:
@@ -214,6 +240,7 @@ def _panel(title: str, series: list[Spec]) -> Spec:
         "labels": "title",
         "series": series,
         "rules": [],
+        "marks": [],
         "empty": "",
     }
 

@@ -34,6 +34,7 @@ __all__ = [
     "MapFrames",
     "join_modules",
     "latent_map",
+    "map_preview",
 ]
 
 # Frames that a live map sends again with the new ones: the browser skips a message when
@@ -71,6 +72,7 @@ def latent_map(
     curve: bool = True,
     name: str = "map",
     pace: float = 2.5,
+    left_as: str | None = None,
 ) -> MapAnswer:
     """Draw a latent map that plays, scrubs, zooms and answers.
 
@@ -99,6 +101,9 @@ def latent_map(
         What a saved picture's file name begins with.
     pace : float
         Frames a second at speed 1.
+    left_as : str, optional
+        The key of another map of the same frames: this one begins as that one was left, with its
+        selection, its zoom and its place in time.
 
     Returns
     -------
@@ -118,7 +123,7 @@ def latent_map(
     if colour not in COLOURINGS:
         raise ValueError(f"No colouring {colour!r}; choose one of {', '.join(COLOURINGS)}.")
     options = map_options(
-        key=key,
+        key=left_as or key,
         height=max(360, int(height)),
         live=live,
         colour=colour,
@@ -139,6 +144,37 @@ def latent_map(
         on_need_change=_do_nothing,
     )
     return _answer(answer, frames)
+
+
+def map_preview(frames: MapFrames, *, key: str, label: str, force_canvas2d: bool = False) -> None:
+    """Draw a small latent map that plays over and over, with ACC and epoch in its frame.
+
+    All previews of a page run in step, from the first frame to the last in the same time, and one
+    pause button stops them all. Where a person prefers less motion they rest on the last frame.
+    It takes no other clicks and no wheel, so that it can lie below a link.
+
+    Parameters
+    ----------
+    frames : MapFrames
+    key : str
+        The element's name on the page.
+    label : str
+        What it shows, for those who cannot see it.
+    force_canvas2d : bool
+        Whether to draw without WebGL2 even where there is one.
+    """
+    options = map_options(
+        key=key,
+        height=0,
+        above=0,
+        live=False,
+        colour="cluster" if frames.labels is None else "label",
+        forceCanvas2d=force_canvas2d,
+        curve=False,
+        preview=True,
+        label=label,
+    )
+    _component()(key=key, data=pack(frames, 0, options), width="stretch")
 
 
 def _message(

@@ -21,6 +21,7 @@ from pages.shared.session import (
     model_title,
     percent,
 )
+from pages.shared.stages import stages_brief, start_agreement
 from vade_core.colours import colour_of
 from vade_core.data import DATASETS
 from vade_core.runs import BROKEN, Run, RunError
@@ -108,10 +109,16 @@ def _card(summary: dict[str, Any]) -> None:
             facts = f"{what_it_is(summary)} · {facts}"
         if part := subset_words(summary["dataset"], summary.get("subset")):
             facts = f"{facts} · {part}"
+        run, lines = _read(summary)
+        agreement = start_agreement(lines[-1]) if lines else None
+        score, what = summary["acc"], "ACC"
+        if score is None and agreement is not None:
+            score, what = agreement, "in the start's clusters"
+        stages = stages_brief(run.config, lines) if run is not None else ""
         st.html(
-            f'<div class="vx-facts">{html.escape(facts)}<br>'
-            f"<b>{percent(summary['acc'])}</b> "
-            f'<span class="vx-dim">ACC after {epochs_words(summary["epochs"])}</span></div>'
+            f'<div class="vx-facts">{html.escape(facts)}<br><b>{percent(score)}</b> '
+            f'<span class="vx-dim">{what} after {epochs_words(summary["epochs"])}<br>'
+            f"{html.escape(stages)}</span></div>"
         )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(state, color=colour)  # type: ignore[arg-type]
@@ -120,6 +127,15 @@ def _card(summary: dict[str, Any]) -> None:
             if summary.get("recorded"):
                 st.badge("Recorded", color="violet")
             st.caption(date_words(summary["created"]), width="content")
+
+
+def _read(summary: dict[str, Any]) -> tuple[Run | None, Sequence[dict[str, Any]]]:
+    """A run and its lines; None and none where they cannot be read (any more)."""
+    try:
+        run = Run(summary["path"])
+        return (run, cached_metrics(run)) if run.config else (None, [])
+    except (RunError, OSError):
+        return None, []
 
 
 def _picture(summary: dict[str, Any]) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from pages.shared.latent_map import MapAnswer, MapFrames, latent_map
 from pages.shared.session import Stamp, cached_frame, cached_metrics, cached_stage, fail, stamp_of
+from vade_core.colours import colour_of
 from vade_core.projection import LENSES
 from vade_core.run_frames import (
     Piece,
@@ -19,7 +22,21 @@ from vade_core.run_frames import (
 )
 from vade_core.runs import CONFIG, METRICS, STAGE, Run, RunError
 
-__all__ = ["RunFrames", "draw_run_map", "lenses_of", "map_frames", "read_frames", "say_skipped"]
+__all__ = [
+    "SELECTED_ON",
+    "RunFrames",
+    "cluster_words",
+    "draw_run_map",
+    "lenses_of",
+    "map_frames",
+    "read_frames",
+    "say_skipped",
+    "selected_here_or_before",
+    "selected_on",
+]
+
+# Session state: the points that a person selected last, and on which map.
+SELECTED_ON = "selected-on"
 
 
 def map_frames(run: Run, lens: str) -> MapFrames | None:
@@ -134,17 +151,78 @@ def draw_run_map(
     if found.frames is not None:
         answer = latent_map(
             found.frames,
-            key=f"{key}-{lens}",
+            key=(own := f"{key}-{lens}"),
             height=height,
             live=live,
             colour="cluster" if found.frames.labels is None else "label",
         )
+        _note_selection(run.id, lens, own, answer)
         st.caption(LENSES[lens].words)
+        if words := cluster_words(found.frames, answer.frame):
+            st.caption(words)
     elif not found.skipped:
         words = "The map begins with the first epoch." if live else "This run has no frames."
         st.info(words, icon=":material/map:")
     say_skipped(found)
     return answer
+
+
+def _note_selection(run_id: str, lens: str, key: str, answer: MapAnswer) -> None:
+    """Keep in mind which points are selected, and on which map: the time machine shows them."""
+    if len(answer.selected):
+        points = answer.selected.tolist()
+        st.session_state[SELECTED_ON] = {"run": run_id, "lens": lens, "key": key, "points": points}
+    elif (st.session_state.get(SELECTED_ON) or {}).get("key") == key:
+        st.session_state.pop(SELECTED_ON)
+
+
+def selected_on(run_id: str) -> dict[str, Any]:
+    """The ``key``, ``lens`` and ``points`` of a map of a run on which points were selected.
+
+    Empty where none are.
+    """
+    noted: dict[str, Any] = st.session_state.get(SELECTED_ON) or {}
+    return noted if noted.get("run") == run_id else {}
+
+
+def selected_here_or_before(run_id: str, answer: MapAnswer) -> NDArray[np.int64]:
+    """The points selected on a map; those that another page's map brought, until some are."""
+    noted = selected_on(run_id)
+    if len(answer.selected):
+        if noted:
+            noted["told"] = True  # from now on this map alone decides
+        return answer.selected
+    if noted.get("told"):
+        return answer.selected
+    return np.array(noted.get("points", []), dtype=np.int64)
+
+
+def cluster_words(frames: MapFrames, i: int) -> str:
+    """Which cluster is meant by which name of the legend, in a frame; empty without clusters.
+
+    A cluster goes by the class that it is matched with, any other by its number, as c9. More
+    clusters than there are colours wear some of them twice; that is said too.
+    """
+    assigned = frames.assigned(i) if frames.n_frames else None
+    if assigned is None or frames.matched is None or (frames.matched[i] < 0).all():
+        return ""
+    names = [str(name) for name in frames.class_names or []]
+    matched = [int(code) for code in frames.matched[i]]
+    classes = max([len(names), *(code + 1 for code in matched)])
+    names += [str(code) for code in range(len(names), classes)]
+    pairs = sorted((code, cluster) for cluster, code in enumerate(matched) if code >= 0)
+    alone = [cluster for cluster, code in enumerate(matched) if code < 0]
+    words = "Clusters by number: " + ", ".join(f"{names[code]} is c{c}" for code, c in pairs)
+    if alone:
+        listed = ", ".join(f"c{cluster}" for cluster in alone)
+        words += f"; {listed} {'is' if len(alone) == 1 else 'are'} of no class"
+    wearers: dict[str, list[str]] = {}
+    for code, _ in pairs:
+        wearers.setdefault(colour_of(code), []).append(names[code])
+    for cluster in alone:
+        wearers.setdefault(colour_of(classes + cluster), []).append(f"c{cluster}")
+    twice = [" and ".join(who) for who in wearers.values() if len(who) > 1]
+    return f"{words}. Of one colour: {', '.join(twice)}." if twice else f"{words}."
 
 
 def say_skipped(found: RunFrames) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pages.shared.session import model_title
+from pages.shared.stages import PRETRAININGS, STARTS, method_words
 from vade_core.runs import RunConfig
 
 WORDS: dict[str, str] = {
@@ -37,6 +39,8 @@ _ELSEWHERE = {"n_clusters", "random_state", "likelihood", "precision"}
 # written out, so that a link means the same when a preset has changed.
 CARRIED = (
     "epochs",
+    "pretraining",
+    "start",
     "pretrain_epochs",
     "clamped_epochs",
     "latent_dim",
@@ -72,9 +76,9 @@ def settings_rows(config: RunConfig) -> list[tuple[str, str]]:
         ("Likelihood", config.likelihood.capitalize()),
     ]
     rows += [
-        (WORDS.get(name, name.replace("_", " ").capitalize()), value_words(value))
+        (WORDS.get(name, name.replace("_", " ").capitalize()), _parameter_words(name, value))
         for name, value in config.parameters.items()
-        if name not in _ELSEWHERE
+        if name not in _ELSEWHERE and not _counts_nothing(name, config.parameters)
     ]
     rows += [
         ("Maps", value_words(config.lenses)),
@@ -83,6 +87,18 @@ def settings_rows(config: RunConfig) -> list[tuple[str, str]]:
     ]
     rows += [(f"Version of {name}", version) for name, version in config.versions.items()]
     return rows
+
+
+def _parameter_words(name: str, value: Any) -> str:
+    titles = {"pretraining": PRETRAININGS, "start": STARTS}.get(name)
+    return value_words(value) if titles is None else method_words(titles, value)
+
+
+def _counts_nothing(name: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a number belongs to a stage that is switched off."""
+    return (parameters.get("pretraining") == "none" and name.startswith("pretrain_")) or (
+        parameters.get("start") == "random" and name == "start_restarts"
+    )
 
 
 def _labels_words(config: RunConfig) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,15 @@ import streamlit as st
 
 from pages.shared.curves import draw_losses, draw_scores
 from pages.shared.digits import sample_rows
+from pages.shared.figures import (
+    Figure,
+    draw_figures,
+    figures_without_labels,
+    purity_words,
+    score_figures,
+    words_about_k,
+    words_about_start,
+)
 from pages.shared.run_map import draw_run_map
 from pages.shared.run_settings import settings_rows
 from pages.shared.session import (
@@ -22,10 +32,11 @@ from pages.shared.session import (
     is_supervised,
     percent,
 )
-from pages.shared.train_settings import purity_words, words_about_k
+from pages.shared.stages import SCORES, draw_stages, start_agreement
 from vade_core.runs import Run, RunError
 
 TIME_MACHINE = "pages/time-machine.py"
+TITLES = {"rand_index": "Rand index"}
 
 
 def draw_summary(run: Run, status: dict[str, Any]) -> None:
@@ -42,41 +53,43 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     kmeans = (cached_baseline(run) or {}).get("kmeans") or {}
     if is_supervised(run.config.model):
         kmeans = {}  # who is told the labels is no match for who is not
-    places = st.columns(6)
-    for place, (name, title) in zip(
-        places, (("acc", "ACC"), ("nmi", "NMI"), ("rand_index", "Rand index")), strict=False
-    ):
-        value, other = last.get(name), kmeans.get(name)
-        delta = None if value is None or other is None else 100 * (value - other)
-        place.metric(
-            title,
-            percent(value),
-            None if delta is None else f"{delta:+.1f}",
-            delta_description="against k-means" if delta is not None else None,
+    if run.config.labelled:
+        figures = [
+            replace(
+                figure,
+                title=TITLES.get(key, figure.title),
+                delta=_points(last.get(key), kmeans.get(key)),
+                against="against k-means",
+            )
+            for key, figure in zip(SCORES, score_figures(lines, last), strict=True)
+        ]
+        test = last.get("test_acc")
+        seen = test is not None and not run.config.split
+        figures.append(
+            Figure(
+                "ACC, test part", percent(test), "seen in training" if seen else None, plain=True
+            )
         )
-    test = last.get("test_acc")
-    seen = test is not None and not run.config.split
-    places[3].metric(
-        "ACC, test part",
-        percent(test),
-        "seen in training" if seen else None,
-        delta_arrow="off",
-        delta_color="off",
-    )
+    else:
+        figures = figures_without_labels(lines)
     own = sum(line["phase"] not in ("pretrain", "start") for line in lines)
     before = sum(line["phase"] == "pretrain" for line in lines)
-    places[4].metric(
-        "Epochs",
-        own,
-        f"after {before} of pretraining" if before else None,
-        delta_arrow="off",
-        delta_color="off",
-    )
+    after = f"after {before} of pretraining" if before else None
+    figures.append(Figure("Epochs", str(own), after, plain=True))
     elapsed = lines[-1].get("elapsed") if lines else status.get("elapsed")
-    places[5].metric("Time", duration(elapsed))
+    figures.append(Figure("Time", duration(elapsed)))
+    draw_figures(figures, "load")
+    if words := words_about_start(run.config, lines):
+        st.caption(words)
+    draw_stages(run.config, lines, status)
     classes, purity = run.config.class_names, last.get("purity")
     if classes is not None and len(classes) != run.config.clusters and purity is not None:
         st.caption(words_about_k(run.config.clusters, len(classes)) + purity_words(purity))
+
+
+def _points(value: Any, other: Any) -> str | None:
+    """How many percentage points a share is above another."""
+    return None if value is None or other is None else f"{100 * (value - other):+.1f}"
 
 
 def draw_overview(run: Run, live: bool) -> None:
@@ -136,7 +149,10 @@ def _scores(run: Run, height: int, key: str) -> None:
             "fitted to its latents after each epoch."
         )
     if lines and run.config.labelled is False:
-        st.caption("This data set has no labels: ACC, NMI and the Rand index need them.")
+        words = "This data set has no labels: ACC, NMI and the Rand index need them."
+        if start_agreement(lines[-1]) is not None:
+            words += " Drawn is the share of samples in the cluster that the start gave them."
+        st.caption(words)
     elif (classes := run.config.class_names) and len(classes) != run.config.clusters:
         st.caption(
             f"K is {run.config.clusters}, the classes are {len(classes)}: each cluster is matched "

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
+from pages.shared.figures import words_about_k
 from pages.shared.session import (
     fail,
     job_manager,
     model_title,
-    percent,
     read_summaries,
+)
+from pages.shared.stage_settings import draw_stage_settings, options_of, usual_held
+from pages.shared.usual_settings import (
+    STAGE_PARAMETERS,
+    key_of,
+    preset_words,
+    usual_parameters,
 )
 from vade_core.configure import configure
 from vade_core.data import DATASETS
@@ -56,11 +63,6 @@ SEED = Setting("Seed", 0, 2**32 - 1)
 FREE = Setting("K", 1, 1000)
 
 
-def key_of(name: str) -> str:
-    """A widget's key in the session."""
-    return f"train-{name}"
-
-
 def defaults() -> dict[str, Any]:
     """Every setting as it stands before anybody touches it."""
     return {
@@ -75,7 +77,7 @@ def defaults() -> dict[str, Any]:
         "split": False,
         "hidden": "",
         "maps": DEFAULT_LENSES,
-        **dict.fromkeys(SETTINGS),
+        **dict.fromkeys([*SETTINGS, *STAGE_PARAMETERS]),
     }
 
 
@@ -115,6 +117,10 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
         return {name: _number(name, text, EPOCHS)}
     if name in SETTINGS:
         return {name: _number(name, text, SETTINGS[name])}
+    if name in STAGE_PARAMETERS:
+        if text not in (known := options_of(name)):
+            raise ValueError(f"There is no {name} {text[:40]!r}: choose from {', '.join(known)}.")
+        return {name: text}
     raise ValueError(f"The link's {name!r} is no setting: it is left out.")
 
 
@@ -210,15 +216,6 @@ def check_number(setting: Setting, value: float | None) -> str:
     return f"{setting.label}: {shown} is out of range. Give a number from {low} to {high}."
 
 
-def usual_parameters(model: str, preset: str, dataset: str) -> dict[str, Any]:
-    """What a model takes where a person says nothing: the constructor's defaults, the preset's."""
-    accepted = inspect.signature(MODELS[model].estimator).parameters
-    whole = DATASETS[dataset].n_samples
-    n = min(max(1, st.session_state.get(key_of("subset")) or whole), whole)
-    usual = {name: parameter.default for name, parameter in accepted.items()}
-    return usual | PRESETS[preset].of(model, int(n))
-
-
 def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     """The widgets: a place for the Start button, what they ask `configure` for, what is wrong.
 
@@ -253,14 +250,17 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         key=key_of("preset"),
         **keep,
     )
-    st.caption(PRESETS[preset].summary)
-    usual = usual_parameters(model, preset, dataset)
+    subset = st.session_state.get(key_of("subset"))
+    st.caption(preset_words(model, preset, dataset, subset))
+    usual = usual_parameters(model, preset, dataset, subset)
     left, right = st.columns(2)
     epochs = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
     seed = right.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
     checked += [(EPOCHS, epochs), (SEED, seed)]
     place = st.container()
     overrides: dict[str, Any] = {"epochs": epochs}
+    stages, reasons = draw_stage_settings(usual, epochs)
+    overrides |= stages
     with st.expander("More settings"):
         st.caption("An empty field keeps the number shown in grey.")
         subset = st.number_input(
@@ -278,8 +278,11 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
             **keep,
         )
         for name, setting in SETTINGS.items():
-            if name in usual:
-                overrides[name] = _draw_number(st, name, setting, usual[name])
+            if name in usual and _is_needed(name, usual, overrides):
+                standard = usual[name]
+                if name == "clamped_epochs":
+                    standard = usual_held(usual, int(epochs or usual["epochs"]))
+                overrides[name] = _draw_number(st, name, setting, standard)
                 checked.append((setting, overrides[name]))
         widths = st.text_input(
             "Hidden widths",
@@ -295,7 +298,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
             **keep,
         )
     checked.append((Setting("Train on so many samples", 20, known.n_samples), subset))
-    reasons = [words for setting, value in checked if (words := check_number(setting, value))]
+    reasons += [words for setting, value in checked if (words := check_number(setting, value))]
     try:
         overrides["hidden"] = parse_widths(widths or "")
     except ValueError as error:
@@ -314,6 +317,15 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         "overrides": {name: value for name, value in overrides.items() if value is not None},
     }
     return place, asked, []
+
+
+def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
+    """Whether a number has something to count: not of a stage that is switched off."""
+    if name == "pretrain_epochs":
+        return stages.get("pretraining", usual.get("pretraining")) != "none"
+    if name == "clamped_epochs":
+        return bool(stages.get(name, usual[name]))
+    return True
 
 
 def _draw_k(keep: dict[str, Any], classes: int | None) -> int:
@@ -340,32 +352,6 @@ def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float |
         placeholder=f"{usual:g}",
         key=key_of(name),
         persist_state="session",
-    )
-
-
-def purity_words(purity: float | None) -> str:
-    """What stands beside ACC where K is not the number of classes; nothing before it is known."""
-    if purity is None:
-        return ""
-    return (
-        " Purity, the share of points that belong to the commonest class of their cluster: "
-        f"**{percent(purity)}**."
-    )
-
-
-def words_about_k(k: int, classes: int) -> str:
-    """How ACC is defined where K is not the number of classes."""
-    if k < classes:
-        left = classes - k
-        some, whose = ("1 class gets", "its") if left == 1 else (f"{left} classes get", "their")
-        with_k = "1 cluster" if k == 1 else f"{k} clusters"
-        return (
-            f"With {with_k} for {classes} classes, {some} no cluster: {whose} points count as "
-            "wrong, so ACC cannot reach 100 %."
-        )
-    return (
-        f"K = {k} for {classes} classes: ACC pairs each cluster with one class at most, as well "
-        "as possible. Points of unmatched clusters count as wrong."
     )
 
 

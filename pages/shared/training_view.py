@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.curves import draw_losses, draw_scores
 from pages.shared.digits import sample_rows
+from pages.shared.figures import (
+    Figure,
+    draw_figures,
+    figures_without_labels,
+    purity_words,
+    score_figures,
+    words_about_k,
+    words_about_start,
+)
 from pages.shared.run_map import draw_run_map
 from pages.shared.session import (
     cached_baseline,
@@ -19,9 +29,10 @@ from pages.shared.session import (
     job_manager,
     model_title,
     open_run,
-    percent,
 )
-from pages.shared.train_settings import jobs, purity_words, shown_id, words_about_k
+from pages.shared.stages import draw_stages
+from pages.shared.step_button import step_button
+from pages.shared.train_settings import jobs, shown_id
 from vade_core.models import MODELS
 from vade_core.recorder import delete_run
 from vade_core.runs import RUNNING_STATES, Run, RunError
@@ -29,7 +40,7 @@ from vade_core.runs import RUNNING_STATES, Run, RunError
 # The places of the page, always made and always in this order. Were one made only when it is
 # needed, a refresh could write into a place that another run of the page has filled with
 # something else, and the browser would give the whole page up.
-PLACES = ("head", "words", "error", "progress", "facts", "notes", "others", "panels")
+PLACES = ("head", "words", "error", "progress", "facts", "stages", "notes", "others", "panels")
 
 
 def queue_mood(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str:
@@ -118,19 +129,18 @@ def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
     last: dict[str, Any] = next(
         (line for line in reversed(lines) if line.get("acc") is not None), {}
     )
-    facts = {
-        "ACC": percent(last.get("acc")),
-        "NMI": percent(last.get("nmi")),
-        "RI": percent(last.get("rand_index")),
-        "Epochs done": str(sum(bool(line.get("epoch")) for line in lines)),
-    }
+    facts = score_figures(lines, last) if config.labelled else figures_without_labels(lines)
+    facts.append(Figure("Epochs done", str(sum(bool(line.get("epoch")) for line in lines))))
     if going:
-        facts["Time left"] = duration(status.get("eta_seconds"))
+        facts.append(Figure("Time left", duration(status.get("eta_seconds"))))
     else:
-        facts["Time taken"] = duration(status.get("elapsed"))
-    columns = places["facts"].columns(len(facts))
-    for column, (name, value) in zip(columns, facts.items(), strict=True):
-        column.metric(name, value)
+        facts.append(Figure("Time taken", duration(status.get("elapsed"))))
+    with places["facts"]:
+        draw_figures(facts, "train")
+        if words := words_about_start(config, lines):
+            st.caption(words)
+    with places["stages"]:
+        draw_stages(config, lines, status)
     for note in notes_about(config, MODELS.get(config.model), last.get("purity")):
         places["notes"].markdown(note)
 
@@ -177,18 +187,14 @@ def _draw_panels(run: Run) -> None:
 
 
 def _draw_controls(run: Run, state: str) -> None:
-    commands: list[tuple[str, str, str]] = []
+    path = str(run.path)
     if state == "running":
-        commands.append(("pause", "Pause", ":material/pause:"))
+        _draw_command("pause", "Pause", ":material/pause:", path)
     if state == "paused":
-        commands.append(("resume", "Resume", ":material/play_arrow:"))
+        _draw_command("resume", "Resume", ":material/play_arrow:", path)
     if state in RUNNING_STATES:
-        commands.append(("step", "Step one epoch", ":material/skip_next:"))
-        commands.append(("stop", "Stop", ":material/stop:"))
-    for command, label, icon in commands:
-        st.button(
-            label, icon=icon, key=f"train-{command}", on_click=_ask, args=(str(run.path), command)
-        )
+        step_button("Step one epoch", "train-step", partial(_step, path))
+        _draw_command("stop", "Stop", ":material/stop:", path)
     if state == "queued":
         st.button(
             "Take out of the queue",
@@ -214,6 +220,10 @@ def _draw_controls(run: Run, state: str) -> None:
         )
 
 
+def _draw_command(command: str, label: str, icon: str, path: str) -> None:
+    st.button(label, icon=icon, key=f"train-{command}", on_click=_ask, args=(path, command))
+
+
 # --- What the buttons do. They are called before anything is drawn; what is wrong is noted. -------
 
 
@@ -222,6 +232,11 @@ def _ask(path: str, command: str) -> None:
         job_manager().send(Run(path), command)
     except (RunError, OSError) as error:
         st.session_state["train-problem"] = str(error)
+
+
+def _step(path: str, count: int) -> None:
+    for _ in range(count):
+        _ask(path, "step")
 
 
 def _take_out(path: str) -> None:
@@ -297,6 +312,10 @@ def notes_about(config: Any, entry: Any, purity: float | None = None) -> list[st
     if not config.labelled:
         notes.append(
             "These data have no labels: ACC, NMI, RI, the k-means line and colours by "
+            "class need them. The loss does not, nor does the share of samples that are still in "
+            "the cluster that the start gave them."
+            if config.parameters.get("start") not in (None, "random")
+            else "These data have no labels: ACC, NMI, RI, the k-means line and colours by "
             "class need them. The loss does not."
         )
     elif config.class_names is not None and len(config.class_names) != config.clusters:

@@ -1,0 +1,204 @@
+"""The stages on the Train page: switches for pretraining, start and held clusters.
+
+They follow the preset until somebody touches them. What was chosen is kept in the session by the
+constructor's own names (None: as the preset has it), beside the widgets that show it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.stages import PRETRAININGS, STARTS, method_words
+from pages.shared.usual_settings import STAGE_PARAMETERS, has_stages, key_of
+from vade_core.initialise import STARTS as KNOWN_STARTS
+from vade_core.pretraining import PRETRAINING as KNOWN_PRETRAINING
+
+PRETRAINING_WORDS = (
+    "The networks first learn to rebuild the samples. Without pretraining the mixture usually "
+    "collapses into a few clusters."
+)
+START_WORDS = (
+    "Where the clusters begin, found on the pretrained latents. From random values the mixture "
+    "usually collapses at once."
+)
+HOLD_WORDS = (
+    "Each sample stays in its start's cluster while the networks learn. When off, the first epochs "
+    "lose part of what the start found."
+)
+
+STYLE = """
+<style>
+.st-key-train-stage-switches [data-testid="stCaptionContainer"] { margin-top: -.35rem; }
+.st-key-train-stage-switches h4 { padding: 0 0 .2rem; }
+.st-key-train-stage-switches { padding: .9rem 0 .4rem;
+  border-top: 1px solid color-mix(in srgb, currentColor 18%, transparent); }
+</style>
+"""
+
+# Of the epochs, where somebody holds clusters that the preset does not: the share of `robust`.
+HELD_SHARE = 1 / 3
+
+
+def stage_key(name: str) -> str:
+    """A switch's key in the session; what it stands for is kept under `key_of` its name."""
+    return f"train-stage-{name}"
+
+
+def _chosen(name: str) -> Any:
+    return st.session_state.get(key_of(name))
+
+
+def options_of(name: str) -> list[str]:
+    """The values of ``pretraining`` or ``start`` that can be chosen, the switched-off one last."""
+    titles, known, off = {
+        "pretraining": (PRETRAININGS, KNOWN_PRETRAINING, "none"),
+        "start": (STARTS, KNOWN_STARTS, "random"),
+    }[name]
+    ordered = [value for value in titles if value in known]
+    return [*ordered, *(value for value in known if value not in titles), off]
+
+
+def usual_held(usual: Mapping[str, Any], epochs: int) -> int:
+    """For how many epochs the preset holds the clusters, reckoned as ``configure`` does.
+
+    Examples
+    --------
+    >>> usual_held({"clamped_epochs": 20, "epochs": 60}, 30)
+    10
+    """
+    held, whole = int(usual.get("clamped_epochs") or 0), int(usual["epochs"])
+    return max(0, min(round(held / whole * epochs), epochs - 1)) if held else 0
+
+
+def draw_stage_settings(
+    usual: Mapping[str, Any], epochs: float | None
+) -> tuple[dict[str, Any], list[str]]:
+    """Draw the block of stages, for a model that has them.
+
+    Parameters
+    ----------
+    usual : mapping
+        The model's parameters where nobody says anything.
+    epochs : float or None
+        What a person set; None for the usual number.
+
+    Returns
+    -------
+    overrides : dict
+        What differs from the preset, by constructor parameter.
+    reasons : list of str
+        A sentence for each thing that is wrong.
+    """
+    if not has_stages(usual):
+        return {}, []
+    whole = int(usual["epochs"] if epochs is None else epochs)
+    asked: dict[str, Any] = {}
+    reasons: list[str] = []
+    st.html(STYLE)
+    with st.container(key="train-stage-switches", gap="small"):
+        st.markdown("#### The stages")
+        if "pretraining" in usual:
+            asked |= _draw_choice("pretraining", "1. Pretraining", usual, PRETRAINING_WORDS)
+        if "start" in usual:
+            asked |= _draw_choice("start", "2. Start of the mixture", usual, START_WORDS)
+        if "clamped_epochs" in usual:
+            found, reasons = _draw_hold(usual, whole, asked.get("start", usual.get("start")))
+            asked |= found
+        if asked:
+            st.button(
+                "Back to the preset",
+                icon=":material/undo:",
+                key="train-stages-back",
+                on_click=_go_back,
+                width="stretch",
+            )
+    return asked, reasons
+
+
+def _draw_choice(name: str, label: str, usual: Mapping[str, Any], words: str) -> dict[str, Any]:
+    titles = {"pretraining": PRETRAININGS, "start": STARTS}[name]
+    preset, chosen = usual[name], _chosen(name)
+    key = stage_key(name)
+    st.session_state[key] = preset if chosen is None else chosen
+    value = st.pills(
+        label,
+        options_of(name),
+        required=True,
+        key=key,
+        format_func=lambda option: method_words(titles, option),
+        on_change=_take_choice,
+        args=(name, preset),
+    )
+    st.caption(words)
+    if value == preset:
+        return {}
+    _mark(method_words(titles, preset))
+    return {name: value}
+
+
+def _draw_hold(
+    usual: Mapping[str, Any], epochs: int, start: Any
+) -> tuple[dict[str, Any], list[str]]:
+    """The switch that holds clusters; where there is nothing to hold, it is off and says why."""
+    preset, chosen = usual_held(usual, epochs), _chosen("clamped_epochs")
+    held = preset if chosen is None else int(chosen)
+    why = ""
+    if start == "random":
+        why = "A random start has no clusters to hold: this is off."
+    elif epochs < 2:
+        why = "A single epoch has to be free: this is off."
+    key = stage_key("hold")
+    st.session_state[key] = bool(held) and not why
+    st.toggle(
+        "3. Hold the clusters first",
+        key=key,
+        disabled=bool(why),
+        on_change=_take_hold,
+        args=(preset, epochs),
+    )
+    st.caption(why or HOLD_WORDS)
+    if why:
+        return ({"clamped_epochs": 0} if preset or held else {}), []
+    if held:
+        st.caption(f"Held for the first {held} of {epochs} epochs; More settings has the number.")
+    if held == preset:
+        return {}, []
+    _mark(f"{preset} of {epochs} epochs" if preset else "Off")
+    if held >= epochs:
+        sentence = (
+            f"Clusters held for {held} of {epochs} epochs are never set free: hold them for fewer, "
+            "or train for more."
+        )
+        return {"clamped_epochs": held}, [sentence]
+    return {"clamped_epochs": held}, []
+
+
+def _mark(preset: str) -> None:
+    st.markdown(f":orange-badge[differs from the preset: {preset}]")
+
+
+# --- What the switches do. They are called before anything is drawn. ------------------------------
+
+
+def _take_choice(name: str, preset: str) -> None:
+    value = st.session_state[stage_key(name)]
+    st.session_state[key_of(name)] = None if value == preset else value
+
+
+def _take_hold(preset: int, epochs: int) -> None:
+    held: int | None = 0
+    if st.session_state[stage_key("hold")]:
+        held = max(1, round(HELD_SHARE * epochs))
+        if preset:
+            held = None
+    elif not preset:
+        held = None
+    st.session_state[key_of("clamped_epochs")] = held
+
+
+def _go_back() -> None:
+    for name in STAGE_PARAMETERS:
+        st.session_state[key_of(name)] = None

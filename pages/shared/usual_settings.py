@@ -1,0 +1,73 @@
+"""What a model is trained with where a person says nothing, and a preset in words that fit it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from pages.shared.session import model_title
+from vade_core.data import DATASETS
+from vade_core.models import MODELS
+from vade_core.presets import PRESETS
+
+STAGE_PARAMETERS = ("pretraining", "start", "clamped_epochs")
+"""Constructor parameters that choose the stages of a training."""
+
+
+def key_of(name: str) -> str:
+    """A setting's key in the session; the button that starts a training has taken one."""
+    return "train-mixture-start" if name == "start" else f"train-{name}"
+
+
+def usual_parameters(
+    model: str, preset: str, dataset: str, subset: float | None = None
+) -> dict[str, Any]:
+    """The constructor's defaults, and over them the preset's.
+
+    Parameters
+    ----------
+    model, preset, dataset : str
+        Names from the registries.
+    subset : float, optional
+        On how many samples; all by default.
+    """
+    accepted = inspect.signature(MODELS[model].estimator).parameters
+    whole = DATASETS[dataset].n_samples
+    n = min(max(1, subset or whole), whole)
+    usual = {name: parameter.default for name, parameter in accepted.items()}
+    return usual | PRESETS[preset].of(model, int(n))
+
+
+def has_stages(usual: Mapping[str, Any]) -> bool:
+    """Whether a model's parameters choose stages."""
+    return any(name in usual for name in STAGE_PARAMETERS)
+
+
+def preset_words(model: str, preset: str, dataset: str, subset: float | None = None) -> str:
+    """What a preset means for a model.
+
+    A preset's own summary speaks of stages. For a model that has none, or that the preset says
+    nothing of, the numbers are named, and the presets that come to the same.
+
+    Examples
+    --------
+    >>> preset_words("vae", "paper", "mnist")
+    'For VAE: 150 epochs in batches of 100.'
+    """
+    usual = usual_parameters(model, preset, dataset, subset)
+    known = model in PRESETS[preset].parameters
+    if known and has_stages(usual):
+        return PRESETS[preset].summary
+    title = model_title(model)
+    words = f"For {title}: {usual['epochs']} epochs in batches of {usual['batch_size']}."
+    if not known:
+        words += f" This preset says nothing of {title}, which keeps its own settings."
+    alike = [
+        other.title
+        for name, other in PRESETS.items()
+        if name != preset and usual_parameters(model, name, dataset, subset) == usual
+    ]
+    if not alike:
+        return words
+    return f"{words} {' and '.join(alike)} {'is' if len(alike) == 1 else 'are'} the same."
