@@ -61,6 +61,7 @@ BASELINES: dict[str, Recipe] = {
         baseline=True,
     ),
     "ae-umap-gmm": Recipe("AE+UMAP+GMM", REFERENCE, {"start": "umap"}, baseline=True),
+    "ae-graph": Recipe("AE+graph", REFERENCE, {"start": "graph"}, baseline=True),
 }
 
 # One switch each. Labels by EM instead of gamma need no training of their own: every cell of a
@@ -71,7 +72,9 @@ STUDY: dict[str, Recipe] = {
         "without pretraining", REFERENCE, {"pretraining": "none"}
     ),
     f"{REFERENCE}-no-clamping": Recipe("without clamping", REFERENCE, {"clamped_epochs": 0}),
-    f"{REFERENCE}-gmm-start": Recipe("GMM instead of UMAP", REFERENCE, {"start": "gmm"}),
+    f"{REFERENCE}-gmm-start": Recipe("GMM instead of the graph", REFERENCE, {"start": "gmm"}),
+    f"{REFERENCE}-umap-start": Recipe("UMAP instead of the graph", REFERENCE, {"start": "umap"}),
+    f"{REFERENCE}-unguarded": Recipe("free to leave its start", REFERENCE, {"most_leaving": None}),
 }
 
 

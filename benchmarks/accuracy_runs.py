@@ -18,6 +18,7 @@ import torch
 from accuracy_plan import Cell
 from numpy.typing import NDArray
 
+from vade_core.communities import edge_information, modularity, neighbour_graph
 from vade_core.configure import configure
 from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores, evaluate
@@ -30,6 +31,8 @@ from vade_core.runs import BASELINE, Run, RunConfig, RunError, read_json
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
+RAW_SAMPLE = 10_000
+RAW_NEIGHBOURS = 10
 SCORES = ("acc", "nmi", "rand_index", "ari", "purity")
 # What the start of a training decides, or when it was: no part of what was asked for.
 DECIDED = ("created", "versions", "precision", "threads")
@@ -263,12 +266,25 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
     latents = model.transform(dataset.samples)
     clusters = model.responsibilities(latents).argmax(axis=1)
     sizes = np.bincount(clusters, minlength=config.clusters)
+    rows = np.arange(len(clusters))
+    if len(rows) > RAW_SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(len(rows), RAW_SAMPLE, replace=False))
+    raw = neighbour_graph(dataset.as_float(rows), RAW_NEIGHBOURS)
+    latent = neighbour_graph(latents)
     by_em = em_on_latents(
         latents, ~dataset.is_test if config.split else None, config.clusters, config.seed
     )
     return {
         "em_on_latents": epoch_scores(dataset.labels, by_em, dataset.is_test),
-        "label_free": {"n_clusters_used": int((sizes > 0).sum()), "sizes": sizes},
+        "label_free": {
+            "n_clusters_used": int((sizes > 0).sum()),
+            "sizes": sizes,
+            # How much of a sample's cluster its neighbours tell, in the latent space and, the
+            # same for every model and seed, among the raw values.
+            "latent_edge_information": edge_information(latent, clusters),
+            "raw_edge_information": edge_information(raw, clusters[rows]),
+            "raw_modularity": modularity(raw, clusters[rows]),
+        },
     }
 
 
@@ -308,6 +324,7 @@ def start_findings(lines: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "start_method": line.get("method"),
         "start_log_likelihood": line.get("log_likelihood"),
+        "start_edge_information": line.get("edge_information"),
         "start_cluster_sizes": line.get("cluster_sizes"),
     }
 

@@ -46,7 +46,15 @@ from vade_core.runs import Run, RunConfig, list_runs
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).parents[1]
-TINY = {"hidden": [16, 16], "epochs": 3, "pretrain_epochs": 1, "start": "umap", "start_restarts": 1}
+TINY = {
+    "hidden": [16, 16],
+    "epochs": 3,
+    "pretrain_epochs": 1,
+    "start": "umap",
+    "start_restarts": 1,
+    "clamped_epochs": 1,
+    "most_leaving": None,  # every epoch is to be there
+}
 
 
 def tiny(**asked: Any) -> RunConfig:
@@ -70,7 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     X = np.random.default_rng(0).random((200, 12)).astype(np.float32)
     np.savez(root / "mine.npz", X=X)
     trained_in(root, tiny(data_file=root / "mine.npz", clusters=4), "unlabelled")
-    nothing = {"pretraining": "none", "start": "random"}
+    nothing = {"pretraining": "none", "start": "random", "clamped_epochs": 0}
     trained_in(root, tiny(subset=400, overrides=nothing), "bare")
     few = {"hidden": [16, 16], "epochs": 2}
     config = configure(model="vae", dataset="digits", subset=400, overrides=few, lenses=["pca"])
@@ -623,7 +631,7 @@ def test_copied_settings_train_the_same_again(runs: Path) -> None:
     assert not app.warning
     start(app)
     # Numbers of a stage that is switched off count nothing.
-    moot = {"pretrain_epochs", "start_restarts"}
+    moot = {"pretrain_epochs", "start_restarts", "most_leaving"}
     again = json.loads(json.dumps(queued(runs).parameters))
     assert {k: v for k, v in again.items() if k not in moot} == {
         k: v for k, v in config.parameters.items() if k not in moot

@@ -404,7 +404,14 @@ def test_a_latent_mixture_is_the_start_of_a_vade_with_its_settings() -> None:
 
 def test_every_setting_of_vade_is_shared_or_of_its_own_epochs() -> None:
     own_epochs = {
-        *("epochs", "clamped_epochs", "n_draws", "reconstruction_weight", "kl_weight"),
+        *(
+            "epochs",
+            "clamped_epochs",
+            "most_leaving",
+            "n_draws",
+            "reconstruction_weight",
+            "kl_weight",
+        ),
         *("learning_rate", "decay", "decay_every", "learning_rate_floor", "adam_eps"),
     }
     theirs = inspect.signature(VaDE).parameters

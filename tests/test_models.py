@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from vade_core.data import load
 from vade_core.metrics import accuracy
 from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
 from vade_core.presets import PRESETS, scaled
+from vade_core.training import EpochReport
 
 SMALL: dict[str, Any] = {
     "hidden": (32, 32),
@@ -344,12 +345,12 @@ def test_lambda_hot_needs_labels_and_room_for_them() -> None:
 def test_configure_reads_defaults_from_registry_and_preset() -> None:
     config = configure(model="vade", dataset="digits", preset="robust", clusters=7, seed=3)
     assert config.clusters == config.parameters["n_clusters"] == 7
-    assert config.parameters["start"] == "umap"
+    assert config.parameters["start"] == "graph"
     assert config.parameters["random_state"] == 3
     assert config.likelihood == "bernoulli"
-    assert (config.parameters["clamped_epochs"], config.parameters["epochs"]) == (20, 60)
+    assert (config.parameters["clamped_epochs"], config.parameters["epochs"]) == (15, 30)
     short = configure(model="vade", dataset="digits", preset="robust", overrides={"epochs": 3})
-    assert short.parameters["clamped_epochs"] == 1
+    assert short.parameters["clamped_epochs"] == 2
     supervised = configure(model="lambda-hot", dataset="digits", clusters=7)
     assert supervised.clusters == 10  # the classes decide
 
@@ -370,3 +371,51 @@ def test_configure_reads_defaults_from_registry_and_preset() -> None:
 def test_configure_refuses_in_a_sentence(arguments: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ValueError, match=sentence):
         configure(**{"dataset": "digits", **arguments})
+
+
+class Leaving(VaDE):
+    """A VaDE that says of each free epoch what a test wants it to say."""
+
+    agreements: ClassVar[list[float]] = []
+
+    def _agreement(self, samples: object) -> float:
+        return self.agreements.pop(0)
+
+
+def guarded(agreements: list[float], **changes: Any) -> tuple[Leaving, list[EpochReport]]:
+    Leaving.agreements = list(agreements)
+    settings = {"hidden": (16,), "latent_dim": 3, "n_clusters": 3, "batch_size": 32}
+    settings |= {"pretrain_epochs": 1, "epochs": 6, "clamped_epochs": 2, "most_leaving": 0.05}
+    model = Leaving(start="kmeans", **{**settings, **changes})
+    x = np.random.default_rng(0).random((96, 6)).astype(np.float32)
+    return model, list(model.stream(x))
+
+
+def test_an_epoch_that_leaves_its_start_is_undone_and_the_last() -> None:
+    model, reports = guarded([0.99, 0.96, 0.95, 0.90])
+    assert [r.epoch for r in reports if r.phase == "free"] == [3, 4]
+    assert "Only 90.0 % of the samples" in str(reports[-1].findings["undone"])
+    assert all("undone" not in report.findings for report in reports[:-1])
+    # What is left is what the epoch before had: the very weights of a run that ended there.
+    shorter, _ = guarded([0.99, 0.96, 0.95], epochs=3)
+    for name, value in shorter.tensors().items():
+        torch.testing.assert_close(model.tensors()[name], value, rtol=0, atol=0, equal_nan=True)
+
+
+def test_a_run_that_stays_near_its_start_goes_to_its_end() -> None:
+    model, reports = guarded([0.99, 0.96, 0.95, 0.94, 0.92, 0.911])
+    assert [r.epoch for r in reports if r.phase == "free"] == [3, 4, 5, 6]
+    assert model.held_agreement_ == pytest.approx(0.96)
+    _, unguarded = guarded([0.99, 0.96], most_leaving=None)
+    assert len(unguarded) == len(reports)
+
+
+def test_agreement_is_counted_against_the_start() -> None:
+    x = np.random.default_rng(0).random((96, 6)).astype(np.float32)
+    model = VaDE(n_clusters=3, hidden=(16,), pretrain_epochs=1, start="kmeans", epochs=3)
+    model.set_params(clamped_epochs=2, most_leaving=1.0, latent_dim=3)
+    training = model.stream(x)
+    for report in training:
+        if report.phase == "clamped":
+            agreement = np.mean(model.predict_proba(x).argmax(axis=1) == model.start_clusters_)
+            assert model.held_agreement_ == pytest.approx(agreement)

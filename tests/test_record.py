@@ -61,6 +61,7 @@ TINY = Recording(
             "pretrain_epochs": 8,
             "epochs": 16,
             "clamped_epochs": 6,
+            "most_leaving": None,  # every epoch is to be there
             "start": "gmm",
         },
     },

@@ -31,6 +31,7 @@ SETTINGS: dict[str, Any] = {
     "epochs": 4,
     "start_restarts": 1,
     "clamped_epochs": 1,
+    "most_leaving": None,  # every epoch is to be there
 }
 
 

@@ -88,7 +88,7 @@ RECORDINGS: tuple[Recording, ...] = (
         "vade-k10",
         "VaDE, ten clusters",
         "Clusters found without labels are held at first, then set free.\n"
-        "An autoencoder learns to draw digits, a mixture is found on a UMAP embedding of its "
+        "An autoencoder learns to draw digits, clusters are found among the neighbours of its "
         "latents, and VaDE pulls the digits of each cluster together. No label is used; colours "
         "show the labels all the same, so that one can see how well it sorts.",
         {"model": "vade", "clusters": 10, "preset": "robust"},

@@ -87,6 +87,9 @@ class Phase:
         Adam's epsilon.
     action : callable, optional
         ``action(generator)`` gives findings. Runs once, in place of epochs.
+    guard : callable, optional
+        Called after each epoch. If it answers with a sentence, the epoch is undone, the sentence
+        is reported as the finding ``undone``, and the phase ends.
     prepare : callable, optional
         Called in a thread of its own when the schedule begins, to have ready what the action
         needs; it must not touch data, model or random states.
@@ -102,6 +105,7 @@ class Phase:
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
+    guard: Callable[[], str | None] | None = None
     prepare: Callable[[], None] | None = None
 
     @property
@@ -207,10 +211,14 @@ class Training:
             self._prepare_optimiser(phase, resumed=done > 0)
             for epoch in range(done, phase.epochs):
                 began = time.perf_counter()
+                before = self._snapshot(phase)
                 terms = self._epoch(phase, stage, epoch)
                 if terms is None:
                     return
-                self.position = Position(stage, epoch + 1)
+                undone = None if phase.guard is None else phase.guard()
+                if undone is not None:
+                    self._go_back(phase, before)
+                self.position = Position(stage, epoch + 1 if undone is None else phase.epochs)
                 yield EpochReport(
                     phase.name,
                     phase.before + epoch + 1,
@@ -219,7 +227,10 @@ class Training:
                     phase.words,
                     time.perf_counter() - began - self._waited,
                     terms,
+                    {} if undone is None else {"undone": undone},
                 )
+                if undone is not None:
+                    break
             self._optimiser, self._optimiser_state = None, {}
 
     def _epoch(self, phase: Phase, stage: int, epoch: int) -> dict[str, float] | None:
@@ -261,6 +272,20 @@ class Training:
                 "lower the learning rate, or scale the data to a spread of about 1."
             )
         return means
+
+    @staticmethod
+    def _snapshot(phase: Phase) -> list[Tensor]:
+        """The parameters as they are, where an epoch may have to be undone."""
+        if phase.guard is None or phase.parameters is None:
+            return []
+        return [parameter.detach().clone() for parameter in phase.parameters()]
+
+    @staticmethod
+    @torch.no_grad()
+    def _go_back(phase: Phase, before: Sequence[Tensor]) -> None:
+        assert phase.parameters is not None
+        for parameter, value in zip(phase.parameters(), before, strict=True):
+            parameter.copy_(value)
 
     def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
         assert phase.parameters is not None

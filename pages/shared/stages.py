@@ -39,6 +39,7 @@ PRETRAININGS: dict[str, str] = {
 
 STARTS: dict[str, str] = {
     "graph": "Neighbour graph",
+    "graph": "Neighbour graph",
     "umap": "UMAP + mixture",
     "gmm": "Mixture",
     "kmeans": "k-means",

@@ -232,6 +232,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         assignment: Tensor | None = None,
         *,
         before: int = 0,
+        guard: Callable[[], str | None] | None = None,
     ) -> Phase:
         """A phase that minimises -ELBO over networks and prior; ``before``: epochs that it had."""
 
@@ -251,6 +252,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
                 self.learning_rate, self.decay, self.decay_every, self.learning_rate_floor
             ),
             adam_eps=self.adam_eps,
+            guard=guard,
         )
 
     def _parameters(self) -> list[nn.Parameter]:

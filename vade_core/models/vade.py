@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from vade_core.training import Phase, as_float
 # Of a cluster's variance, what a sample's own posterior starts with. Between 0.1 and 0.3 the
 # first epochs keep the start's clusters; at 1 they lose some, at 0.03 the KL jumps.
 POSTERIOR_SHARE = 0.3
+GUARDED_SAMPLE = 10_000  # samples that are looked at, after every epoch, for how many have left
 
 
 class VaDE(ClusterMixin, LatentModel):
@@ -54,6 +56,10 @@ class VaDE(ClusterMixin, LatentModel):
     clamped_epochs : int
         Of these, the first so many with gamma fixed to the start's clusters; then gamma is free.
         It is an E-step with fixed responsibilities: still a lower bound, and no label is used.
+    most_leaving : float, optional
+        Of all samples, the share that may leave their start's cluster in the free epochs, beyond
+        those that had left it when the held ones ended. An epoch after which more have left is
+        undone, and the training ends. None lets them go.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -62,6 +68,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     ----------
     start_clusters_ : ndarray of int64, shape (n,)
         The clusters that the start found; all -1 before it ran.
+    held_agreement_ : float
+        Share of samples in their start's cluster when the held epochs ended; 0 before.
     labels_ : ndarray, shape (n,)
         Clusters of the training samples, set by ``fit``.
     """
@@ -78,6 +86,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         start: str = "gmm",
         start_restarts: int = 10,
         clamped_epochs: int = 0,
+        most_leaving: float | None = None,
         epochs: int = 30,
         likelihood: str = "auto",
         observation_variance: str = "shared",
@@ -103,6 +112,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         self.start = start
         self.start_restarts = start_restarts
         self.clamped_epochs = clamped_epochs
+        self.most_leaving = most_leaving
         self.epochs = epochs
         self.likelihood = likelihood
         self.observation_variance = observation_variance
@@ -138,8 +148,9 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                 f"{self.clamped_epochs} of {self.epochs} epochs clamped leave none with free "
                 "clusters, and that is VaDE: raise epochs, or lower clamped_epochs."
             )
-        # Filled by the start; it travels with the checkpoint.
+        # Filled by the start and by the held epochs; they travel with the checkpoint.
         self.start_ = torch.full((len(samples),), -1, dtype=torch.int64, device=samples.device)
+        self.agreement_ = torch.zeros(())
         phases: list[Phase] = []
         if self.pretraining != "none" and self.pretrain_epochs:
             pretrain = PRETRAINING[self.pretraining]
@@ -157,13 +168,55 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         if self.clamped_epochs:
             words = "Training VaDE with clusters held to the start's"
             phases.append(
-                self._training_phase("clamped", words, self.clamped_epochs, assignment=self.start_)
+                self._training_phase(
+                    "clamped",
+                    words,
+                    self.clamped_epochs,
+                    assignment=self.start_,
+                    guard=partial(self._note_agreement, samples),
+                )
             )
         words = "Training VaDE" if not self.clamped_epochs else "Training VaDE, clusters free"
         name = "free" if self.clamped_epochs else "train"
         free = self.epochs - self.clamped_epochs
-        phases.append(self._training_phase(name, words, free, before=self.clamped_epochs))
+        guarded = self.clamped_epochs and self.most_leaving is not None
+        guard = partial(self._leaving, samples) if guarded else None
+        phases.append(
+            self._training_phase(name, words, free, before=self.clamped_epochs, guard=guard)
+        )
         return phases
+
+    # -- keeping the start ------------------------------------------------------------------
+
+    @torch.inference_mode()
+    def _agreement(self, samples: DeviceSamples) -> float:
+        """Share of a seeded sample of the rows that is in its start's cluster."""
+        n = len(samples)
+        rows = np.arange(n)
+        if n > GUARDED_SAMPLE:
+            rows = np.random.default_rng(self._seed).choice(n, GUARDED_SAMPLE, replace=False)
+        chosen = torch.from_numpy(rows).to(samples.device)
+        together = 0
+        for part in chosen.split(4096):
+            x = as_float(samples.index_select(0, part))
+            gamma = self.prior_.log_responsibilities(self.networks_.encoder(x).mean)
+            together += int((gamma.argmax(dim=1) == self.start_[part]).sum())
+        return together / len(rows)
+
+    def _note_agreement(self, samples: DeviceSamples) -> None:
+        self.agreement_.fill_(self._agreement(samples))
+
+    def _leaving(self, samples: DeviceSamples) -> str | None:
+        """Why the epoch that has just ended is to be undone; None if it is not."""
+        assert self.most_leaving is not None
+        now = self._agreement(samples)
+        if not now < float(self.agreement_) - self.most_leaving:
+            return None
+        return (
+            f"Only {100 * now:.1f} % of the samples were still in the cluster of their start, "
+            f"after {100 * float(self.agreement_):.1f} % when it was no longer held: the epoch was "
+            "undone, and the training ended."
+        )
 
     def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
         """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
@@ -213,12 +266,17 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     def start_clusters_(self) -> NDArray[np.int64]:
         return self.start_.cpu().numpy()
 
+    @property
+    def held_agreement_(self) -> float:
+        return float(self.agreement_)
+
     def _after_fit(self, samples: Samples) -> None:
         super()._after_fit(samples)
         self.labels_ = self.predict(samples)
 
     def tensors(self) -> dict[str, Tensor]:
-        return {**super().tensors(), "start.clusters": self.start_.cpu()}
+        own = {"start.clusters": self.start_.cpu(), "start.agreement": self.agreement_.clone()}
+        return {**super().tensors(), **own}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         super().load_tensors(tensors)
@@ -230,6 +288,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             self.start_.copy_(clusters)
         else:
             self.start_ = clusters.clone()
+        self.agreement_ = tensors.get("start.agreement", torch.zeros(())).clone()
 
     def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
         self.n_clusters = int(tensors["prior.means"].shape[0])
