@@ -741,3 +741,13 @@ def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
     found = doctest.testmod(module)
     assert found.attempted >= 1
     assert found.failed == 0
+
+
+def test_a_training_that_would_not_leave_its_start_says_so(runs: Path) -> None:
+    run = Run(runs / "whole")
+    lines = run.metrics()
+    lines[-1]["undone"] = "<b>whatever a file says</b>"
+    free = stages_of(run.config, lines, {"state": "finished"})[-1]
+    assert "ended before it left its start" in free.found
+    assert "the last epoch was undone" in free.more
+    assert "whatever" not in f"{free}"

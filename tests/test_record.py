@@ -40,7 +40,7 @@ from vade_core.record import (
     recordings_there,
     size_of,
 )
-from vade_core.recorder import Recorder, create_run
+from vade_core.recorder import Recorder, create_run, delete_run, write_note
 from vade_core.run_frames import read_run_frames
 from vade_core.runs import ID_PATTERN, Run, RunConfig, RunError, is_recorded, read_tensors
 from vade_core.slimming import Fidelity, chosen_frames, first_layout
@@ -562,3 +562,18 @@ def test_the_command_makes_one_of_the_table(
     assert run.frame(0).maps.keys() == {"tsne", "umap", "pca"}
     assert main(["record", "--only", "gan", "--out", out]) == 2
     assert "no recording 'gan'" in capsys.readouterr().err
+
+
+def test_the_library_changes_no_recorded_run(
+    recorded: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADE_RECORDED", str(recorded.path.parent))
+    before = {path: path.stat().st_mtime_ns for path in recorded.path.rglob("*")}
+    for change in (
+        lambda: write_note(recorded, title="mine", note=""),
+        lambda: delete_run(recorded),
+        lambda: Recorder(recorded),
+    ):
+        with pytest.raises(RunError, match="recorded run, which is never changed"):
+            change()
+    assert {path: path.stat().st_mtime_ns for path in recorded.path.rglob("*")} == before

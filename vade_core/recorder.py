@@ -53,6 +53,7 @@ from vade_core.runs import (
     RunConfig,
     RunError,
     Stage,
+    is_recorded,
     read_json,
 )
 from vade_core.training import Position
@@ -175,8 +176,16 @@ def create_run(root: Path, config: RunConfig, path: Path | None = None) -> Run:
     return Run(folder)
 
 
+def _refuse_recorded(run: Run) -> None:
+    if is_recorded(run.path):
+        raise RunError(
+            f"{run.id} is a recorded run, which is never changed: train a copy of its settings."
+        )
+
+
 def write_note(run: Run, *, title: str, note: str) -> None:
     """Keep a person's title (80 characters at most) and note (4,000) of a run."""
+    _refuse_recorded(run)
     write_json(run.path / NOTE, {"title": title.strip()[:80], "note": note.strip()[:4000]})
 
 
@@ -184,6 +193,7 @@ def delete_run(run: Run) -> None:
     """Remove a run for good; refused while a worker trains into it."""
     if not ID_PATTERN.fullmatch(run.id):
         raise RunError(f"{run.path} is not a run's folder.")
+    _refuse_recorded(run)
     with FileLock(run.path / LOCK) as lock:
         if not lock.acquire(patience=0.5):
             raise RunError(f"{run.id} is being trained: stop it before you delete it.")
@@ -223,10 +233,11 @@ class Recorder:
     Raises
     ------
     RunError
-        If another process is writing already.
+        If another process is writing already, or the run is a recorded one.
     """
 
     def __init__(self, run: Run) -> None:
+        _refuse_recorded(run)
         self.run = run
         self._lock = FileLock(run.path / LOCK)
         if not self._lock.acquire(patience=2.0):

@@ -39,7 +39,6 @@ PRETRAININGS: dict[str, str] = {
 
 STARTS: dict[str, str] = {
     "graph": "Neighbour graph",
-    "graph": "Neighbour graph",
     "umap": "UMAP + mixture",
     "gmm": "Mixture",
     "kmeans": "k-means",
@@ -243,6 +242,8 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
             found.append(f"log-likelihood {likelihood:.1f} nats")
         if is_number(information := line.get("edge_information")):
             found.append(f"edge information {information:.3f} nats")
+    if line.get("undone"):
+        found.append("ended before it left its start")
     if sizes and (empty := sum(size == 0 for size in sizes)):
         found.append(f"{len(sizes) - empty} of {len(sizes)} clusters used")
     return tuple(found), _more(phase, line, agreement, sizes)
@@ -250,6 +251,11 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
 
 def _more(phase: str, line: Line, agreement: float | None, sizes: Sequence[int]) -> str:
     parts = []
+    if line.get("undone"):
+        parts.append(
+            "More samples than allowed had left the clusters of the start: the last epoch was "
+            "undone, and the training ended."
+        )
     if phase == "start" and is_number(line.get("acc")):
         parts.append(f"The model's own ACC right after it: {percent(line['acc'])}.")
     if agreement is not None:
