@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 # Nothing here imports torch: the processes of the cells do.
+from accuracy_criteria import criteria_table  # noqa: E402
 from accuracy_plan import (  # noqa: E402
     BASELINES,
     REFERENCE,
@@ -93,6 +94,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="default: in the platform's cache folder")
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
     parser.add_argument("--table", action="store_true", help="compute nothing, print what is there")
+    parser.add_argument(
+        "--criteria",
+        action="store_true",
+        help="compute nothing, print which label-free number goes with ACC",
+    )
     trial = parser.add_argument_group("trials", "smaller cells; they ask for --results")
     trial.add_argument("--subset", type=positive, metavar="N")
     trial.add_argument("--hidden", type=widths, metavar="500,500,2000")
@@ -119,6 +125,7 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
             )
     if options.model != "vade" and (options.baselines is not None or options.study is not None):
         raise ValueError("baselines and study stand beside VaDE: leave --model out.")
+    options.table = options.table or options.criteria
     options.whats = asked(options)
     for kind, names, known in (
         ("preset", options.preset, PRESETS),
@@ -239,7 +246,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found: list[dict[str, Any]] = read_cells(results, names)
         if not found and not failed:
             raise ValueError(f"there are no cells in {results}.")
-        if options.json:
+        if options.criteria:
+            print(criteria_table(found))
+        elif options.json:
             print(json.dumps(as_json(found, options.seeds), indent=1))
         elif found:
             print(tables(found, options.seeds))

@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import accuracy
 import accuracy_cell
+import accuracy_criteria
 import accuracy_tables
 import time_to_accuracy
 from accuracy_plan import Cell, read_cells
@@ -562,3 +563,27 @@ def test_the_clocks_table() -> None:
     assert lines_of(found, "robust")[1] == [
         "robust", "1", "bf16", "5.0", "99.0", "104.0", "95.10", "4", "900",
     ]  # fmt: skip
+
+
+def test_criteria_are_ranked_against_acc() -> None:
+    def cell(seed: int, acc: float, information: float, loss: float) -> dict[str, Any]:
+        terms = {"reconstruction": loss, "latent_kl": 1.0, "loss": 99.0}
+        return {
+            **{"dataset": "digits", "row": "robust", "what": "robust", "model": "vade"},
+            **{"seed": seed, "split": False},
+            "scores": {"acc": acc},
+            "label_free": {"raw_edge_information": information, "test": terms, "train": terms},
+        }
+
+    cells = [cell(0, 0.9, 2.0, 5), cell(1, 0.8, 1.5, 3), cell(2, 0.7, 1.0, 4), cell(3, 0.6, 0.5, 6)]
+    found = accuracy_criteria.correlations(cells)
+    assert found["edge information, raw values"] == (pytest.approx(1), 0.9)
+    assert found["ELBO, unweighted"] == (pytest.approx(0.4), 0.8)
+    assert found["objective that was minimised"] is None  # all the same
+    assert found["agreement with its start"] is None  # not known
+    text = accuracy_criteria.criteria_table(cells)
+    assert "| digits, VaDE robust | 4 | 75.00 (60.00-90.00) |" in text
+    assert "+1.00 (90.00)" in text
+    assert "+0.40 (80.00)" in text
+    with pytest.raises(ValueError, match="no recipe has 4 seeds"):
+        accuracy_criteria.criteria_table(cells[:3])

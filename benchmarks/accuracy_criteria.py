@@ -1,0 +1,114 @@
+"""Which number that needs no label goes with the accuracy, from seed to seed.
+
+Whoever has no labels and trains a few times must keep one of the runs. Each number of the cells
+that was had without labels is ranked against ACC over the seeds of one recipe on one data set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from accuracy_tables import markdown, rows_of
+from scipy.stats import spearmanr
+
+CellData = Mapping[str, Any]
+FEWEST = 4  # seeds; of fewer, ranks say nothing
+
+
+def _label_free(*names: str) -> Callable[[CellData], float | None]:
+    def of(cell: CellData) -> float | None:
+        value: Any = cell["label_free"]
+        for name in names:
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if isinstance(value, (int, float)) else None
+
+    return of
+
+
+def _negative(of: Callable[[CellData], float | None]) -> Callable[[CellData], float | None]:
+    def turned(cell: CellData) -> float | None:
+        value = of(cell)
+        return None if value is None else -value
+
+    return turned
+
+
+def _elbo(cell: CellData) -> float | None:
+    terms = cell["label_free"].get("test")
+    if not terms:
+        return None
+    return -sum(value for name, value in terms.items() if name != "loss")
+
+
+# Each so that more is better.
+CRITERIA: dict[str, Callable[[CellData], float | None]] = {
+    "ELBO, unweighted": _elbo,
+    "objective that was minimised": _negative(_label_free("train", "loss")),
+    "likelihood of the start's mixture": _label_free("start_log_likelihood"),
+    "edge information of the start": _label_free("start_edge_information"),
+    "edge information, latents": _label_free("latent_edge_information"),
+    "edge information, raw values": _label_free("raw_edge_information"),
+    "modularity, raw values": _label_free("raw_modularity"),
+    "agreement with its start": _label_free("start_agreement"),
+}
+
+
+def correlations(cells: Sequence[CellData]) -> dict[str, tuple[float, float] | None]:
+    """For each criterion, Spearman's rank correlation with ACC, and the ACC that it would keep.
+
+    Parameters
+    ----------
+    cells : sequence of dict
+        Seeds of one recipe on one data set.
+
+    Returns
+    -------
+    dict
+        None where the cells have no such number, or all the same.
+    """
+    accuracies = [cell["scores"]["acc"] for cell in cells]
+    found: dict[str, tuple[float, float] | None] = {}
+    for name, of in CRITERIA.items():
+        values = [of(cell) for cell in cells]
+        known = [value for value in values if value is not None]
+        if len(known) < len(values) or len(set(known)) < 2 or len(set(accuracies)) < 2:
+            found[name] = None
+            continue
+        kept = max(range(len(known)), key=known.__getitem__)
+        found[name] = float(spearmanr(known, accuracies).statistic), accuracies[kept]
+    return found
+
+
+def _by_dataset(cells: Sequence[CellData]) -> list[list[CellData]]:
+    names = dict.fromkeys(cell["dataset"] for cell in cells)
+    return [[cell for cell in cells if cell["dataset"] == name] for name in names]
+
+
+def criteria_table(cells: Sequence[CellData]) -> str:
+    """The correlations of every recipe that has enough seeds, as Markdown."""
+    header, lines = ["data, recipe", "seeds", "ACC %, mean (min-max)", *CRITERIA], []
+    for row in (row for of_data in _by_dataset(cells) for row in rows_of(of_data)):
+        scored = [cell for cell in row.cells if cell["scores"].get("acc") is not None]
+        if len(scored) < FEWEST or "label_free" not in scored[0]:
+            continue
+        accuracies = [100 * cell["scores"]["acc"] for cell in scored]
+        mean = sum(accuracies) / len(accuracies)
+        lines.append(
+            [
+                f"{scored[0]['dataset']}, {row.title}",
+                str(len(scored)),
+                f"{mean:.2f} ({min(accuracies):.2f}-{max(accuracies):.2f})",
+                *(
+                    "-" if value is None else f"{value[0]:+.2f} ({100 * value[1]:.2f})"
+                    for value in correlations(scored).values()
+                ),
+            ]
+        )
+    if not lines:
+        raise ValueError(f"no recipe has {FEWEST} seeds yet: compute more cells.")
+    words = (
+        "Spearman's rank correlation of each number with ACC over the seeds; in brackets the ACC "
+        "of the run that it would keep. None of the numbers has seen a label."
+    )
+    return f"{markdown(header, lines)}\n\n{words}"
