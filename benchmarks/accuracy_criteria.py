@@ -49,7 +49,6 @@ CRITERIA: dict[str, Callable[[CellData], float | None]] = {
     "edge information of the start": _label_free("start_edge_information"),
     "edge information, latents": _label_free("latent_edge_information"),
     "edge information, raw values": _label_free("raw_edge_information"),
-    "modularity, raw values": _label_free("raw_modularity"),
     "agreement with its start": _label_free("start_agreement"),
 }
 

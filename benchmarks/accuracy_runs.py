@@ -18,7 +18,7 @@ import torch
 from accuracy_plan import Cell
 from numpy.typing import NDArray
 
-from vade_core.communities import edge_information, modularity, neighbour_graph
+from vade_core.communities import edge_information, neighbour_graph, raw_edge_information
 from vade_core.configure import configure
 from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores, evaluate
@@ -31,8 +31,6 @@ from vade_core.runs import BASELINE, Run, RunConfig, RunError, read_json
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
-RAW_SAMPLE = 10_000
-RAW_NEIGHBOURS = 10
 SCORES = ("acc", "nmi", "rand_index", "ari", "purity")
 # What the start of a training decides, or when it was: no part of what was asked for.
 DECIDED = ("created", "versions", "precision", "threads")
@@ -266,10 +264,6 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
     latents = model.transform(dataset.samples)
     clusters = model.responsibilities(latents).argmax(axis=1)
     sizes = np.bincount(clusters, minlength=config.clusters)
-    rows = np.arange(len(clusters))
-    if len(rows) > RAW_SAMPLE:
-        rows = np.sort(np.random.default_rng(0).choice(len(rows), RAW_SAMPLE, replace=False))
-    raw = neighbour_graph(dataset.as_float(rows), RAW_NEIGHBOURS)
     latent = neighbour_graph(latents)
     by_em = em_on_latents(
         latents, ~dataset.is_test if config.split else None, config.clusters, config.seed
@@ -282,8 +276,7 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
             # How much of a sample's cluster its neighbours tell, in the latent space and, the
             # same for every model and seed, among the raw values.
             "latent_edge_information": edge_information(latent, clusters),
-            "raw_edge_information": edge_information(raw, clusters[rows]),
-            "raw_modularity": modularity(raw, clusters[rows]),
+            "raw_edge_information": raw_edge_information(dataset.samples, clusters),
         },
     }
 

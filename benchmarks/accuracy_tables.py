@@ -278,8 +278,9 @@ def notes(row: Row) -> list[str]:
     """What keeps the cells of a row from being one measurement."""
     found = []
     settings = [_settings(cell) for cell in row.cells]
-    names = sorted({name for some in settings for name in some})
-    mixed = [n for n in names if any(some.get(n) != settings[0].get(n) for some in settings)]
+    # A setting that there was not yet when a cell was computed cannot differ from its default.
+    names = sorted(set.intersection(*(set(some) for some in settings)))
+    mixed = [n for n in names if any(some[n] != settings[0][n] for some in settings)]
     if mixed:
         found.append(f"the seeds differ in their settings: {', '.join(mixed)}.")
     stale = sorted({name for cell in row.cells for name in _stale(cell)})

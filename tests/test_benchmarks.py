@@ -409,6 +409,7 @@ def test_every_setting_of_vade_is_shared_or_of_its_own_epochs() -> None:
             "epochs",
             "clamped_epochs",
             "most_leaving",
+            "n_init",
             "n_draws",
             "reconstruction_weight",
             "kl_weight",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from vade_core.communities import raw_edge_information
 from vade_core.configure import configure
 from vade_core.data import load
 from vade_core.metrics import accuracy
 from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
 from vade_core.presets import PRESETS, scaled
-from vade_core.training import EpochReport
+from vade_core.training import EpochReport, Training
 
 SMALL: dict[str, Any] = {
     "hidden": (32, 32),
@@ -419,3 +422,59 @@ def test_agreement_is_counted_against_the_start() -> None:
         if report.phase == "clamped":
             agreement = np.mean(model.predict_proba(x).argmax(axis=1) == model.start_clusters_)
             assert model.held_agreement_ == pytest.approx(agreement)
+
+
+def test_a_guarded_run_resumes_to_the_same_end() -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(5, 8))[np.arange(200) % 5] + rng.normal(size=(200, 8))).astype("f4")
+    settings = {"n_clusters": 5, "hidden": (16,), "latent_dim": 3, "start": "kmeans"}
+    settings |= {"pretrain_epochs": 2, "epochs": 12, "clamped_epochs": 3, "batch_size": 16}
+
+    def begun() -> tuple[VaDE, Training]:
+        model = VaDE(**settings, most_leaving=0.005, learning_rate=0.02)
+        return model, model.stream(x)
+
+    whole, training = begun()
+    reports = list(training)
+    assert "undone" in reports[-1].findings
+    assert len(reports) < 2 + 1 + 12
+    for stop in range(1, len(reports)):
+        first, training = begun()
+        list(itertools.islice(training, stop))
+        kept = first.tensors(), training.position, training.optimiser_state()
+        again, training = begun()
+        again.load_tensors(kept[0])
+        training.restore(kept[1], kept[2])
+        rest = list(training)
+        assert [r.terms for r in rest] == [r.terms for r in reports[stop:]]
+        assert [r.findings.get("undone") for r in rest] == [
+            r.findings.get("undone") for r in reports[stop:]
+        ]
+        for name, value in whole.tensors().items():
+            torch.testing.assert_close(again.tensors()[name], value, rtol=0, atol=0)
+
+
+def test_of_several_trainings_the_one_with_most_edge_information_is_kept(
+    digits: tuple[NDArray[np.uint8], NDArray[np.int64]],
+) -> None:
+    X, _ = digits
+    several = small("vade", n_init=3, random_state=4).fit(X)
+    alone = [small("vade", random_state=seed).fit(X) for seed in (4, 5, 6)]
+    expected = [raw_edge_information(X, model.labels_) for model in alone]
+    assert several.edge_informations_ == expected
+    assert len(set(expected)) > 1
+    best = alone[int(np.argmax(expected))]
+    np.testing.assert_array_equal(several.labels_, best.labels_)
+    np.testing.assert_array_equal(several.predict_proba(X), best.predict_proba(X))
+    assert several.get_params()["random_state"] == 4
+    with pytest.raises(ValueError, match="n_init must be 1 or more"):
+        small("vade", n_init=0).fit(X)
+
+
+def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
+    points = np.repeat(np.eye(4, 6), 30, axis=0) * 9 + np.random.default_rng(0).random((120, 6))
+    truth = np.repeat(np.arange(4), 30)
+    assert raw_edge_information(points, truth) == pytest.approx(np.log(4))
+    assert raw_edge_information(csr_array(points), truth) == pytest.approx(np.log(4))
+    assert raw_edge_information(points, np.arange(120) % 4) < 0.2
+    assert raw_edge_information(points[:2], truth[:2]) == 0

@@ -7,12 +7,15 @@ from functools import partial
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from sklearn.base import ClusterMixin
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClusterMixin, clone
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import validate_data
 from torch import Tensor
 
+from vade_core.communities import raw_edge_information
 from vade_core.initialise import STARTS
-from vade_core.models.base import LatentModel
+from vade_core.models.base import ACCEPTED, LatentModel
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
@@ -60,6 +63,10 @@ class VaDE(ClusterMixin, LatentModel):
         Of all samples, the share that may leave their start's cluster in the free epochs, beyond
         those that had left it when the held ones ended. An epoch after which more have left is
         undone, and the training ends. None lets them go.
+    n_init : int
+        Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on. Kept is
+        the one whose clusters have the highest edge information among the samples' own
+        neighbours (:func:`vade_core.communities.raw_edge_information`); no label is used.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -72,6 +79,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         Share of samples in their start's cluster when the held epochs ended; 0 before.
     labels_ : ndarray, shape (n,)
         Clusters of the training samples, set by ``fit``.
+    edge_informations_ : list of float
+        Of each of the ``n_init`` trainings, in nats, set by ``fit`` where there are several.
     """
 
     def __init__(
@@ -88,6 +97,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         clamped_epochs: int = 0,
         most_leaving: float | None = None,
         epochs: int = 30,
+        n_init: int = 1,
         likelihood: str = "auto",
         observation_variance: str = "shared",
         n_draws: int = 1,
@@ -114,6 +124,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         self.clamped_epochs = clamped_epochs
         self.most_leaving = most_leaving
         self.epochs = epochs
+        self.n_init = n_init
         self.likelihood = likelihood
         self.observation_variance = observation_variance
         self.n_draws = n_draws
@@ -131,6 +142,32 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     def _build_prior(self) -> Prior:
         return GaussianMixture(self.n_clusters, self.latent_dim)
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> VaDE:
+        """Train on samples X, (n, D), ``n_init`` times, and keep one training; y is ignored."""
+        if self.n_init < 1:
+            raise ValueError(f"n_init must be 1 or more, not {self.n_init}.")
+        if self.n_init == 1:
+            super().fit(X)
+            return self
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = int(check_random_state(seed).randint(2**31 - self.n_init))
+        samples = validate_data(self, X, ensure_min_samples=2, order="C", **ACCEPTED)
+        informations: list[float] = []
+        best: VaDE | None = None
+        for restart in range(self.n_init):
+            one = clone(self).set_params(n_init=1, random_state=int(seed) + restart).fit(X)
+            found = raw_edge_information(samples, one.labels_)
+            if best is None or found > max(informations):
+                best = one
+            informations.append(found)
+        settings = self.get_params(deep=False)
+        for name, value in vars(best).items():
+            if name not in settings:
+                setattr(self, name, value)
+        self.edge_informations_ = informations
+        return self
 
     # -- the schedule -----------------------------------------------------------------------
 
