@@ -474,7 +474,7 @@ def test_of_several_trainings_the_one_with_most_edge_information_is_kept(
 def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
     points = np.repeat(np.eye(4, 6), 30, axis=0) * 9 + np.random.default_rng(0).random((120, 6))
     truth = np.repeat(np.arange(4), 30)
-    assert raw_edge_information(points, truth) == pytest.approx(np.log(4))
-    assert raw_edge_information(csr_array(points), truth) == pytest.approx(np.log(4))
+    assert raw_edge_information(points, truth) == pytest.approx(np.log(4), abs=0.01)
+    assert raw_edge_information(csr_array(points), truth) == pytest.approx(np.log(4), abs=0.01)
     assert raw_edge_information(points, np.arange(120) % 4) < 0.2
     assert raw_edge_information(points[:2], truth[:2]) == 0
