@@ -76,6 +76,12 @@ class NeighbourGraph:
         counts = np.bincount(cell, minlength=n_clusters**2).reshape(n_clusters, n_clusters)
         return counts / len(self.rows)
 
+    def shares_of(self, edges: NDArray[np.float64], clusters: Clusters) -> Shares:
+        """The same from what :meth:`edges_to` counted, without going over all edges again."""
+        n_clusters = edges.shape[1]
+        counts = np.stack([edges[clusters == c].sum(axis=0) for c in range(n_clusters)])
+        return np.asarray(counts / len(self.rows))
+
     def volumes(self, clusters: Clusters, n_clusters: int) -> NDArray[np.float64]:
         """Sum of the degrees in each cluster, (K,)."""
         volumes = np.bincount(clusters, weights=self.degrees, minlength=n_clusters)
@@ -128,8 +134,7 @@ def modularity(graph: NeighbourGraph, clusters: Clusters) -> float:
     float
         Below 1; 0 for a single cluster.
     """
-    shares = graph.shares(clusters, int(clusters.max()) + 1)
-    return float(np.trace(shares) - np.sum(shares.sum(axis=1) ** 2))
+    return _modularity(graph.shares(clusters, int(clusters.max()) + 1))
 
 
 def edge_information(graph: NeighbourGraph, clusters: Clusters) -> float:
@@ -146,8 +151,7 @@ def edge_information(graph: NeighbourGraph, clusters: Clusters) -> float:
     float
         From 0 to log K, which K equal clusters without an edge between them have.
     """
-    shares = graph.shares(clusters, int(clusters.max()) + 1)
-    return float(_x_log_x(shares).sum() - 2 * _x_log_x(shares.sum(axis=1)).sum())
+    return _edge_information(graph.shares(clusters, int(clusters.max()) + 1))
 
 
 def raw_edge_information(samples: Samples, clusters: Clusters) -> float:
@@ -177,6 +181,14 @@ def raw_edge_information(samples: Samples, clusters: Clusters) -> float:
     return edge_information(neighbour_graph(points, RAW_NEIGHBOURS), clusters[rows])
 
 
+def _modularity(shares: Shares) -> float:
+    return float(np.trace(shares) - np.sum(shares.sum(axis=1) ** 2))
+
+
+def _edge_information(shares: Shares) -> float:
+    return float(_x_log_x(shares).sum() - 2 * _x_log_x(shares.sum(axis=1)).sum())
+
+
 def _x_log_x(x: Shares) -> Shares:
     return x * np.log(np.where(x > 0, x, 1.0))
 
@@ -201,38 +213,50 @@ def _information_of_merging(shares: Shares) -> Shares:
 
 
 def _modularity_of_moving(
-    graph: NeighbourGraph, clusters: Clusters, n_clusters: int
+    graph: NeighbourGraph, clusters: Clusters, edges: NDArray[np.float64], shares: Shares
 ) -> NDArray[np.float64]:
     """What each sample adds to each cluster's modularity, (n, K), but for a factor."""
-    gain = graph.edges_to(clusters, n_clusters)
     total = graph.degrees.sum()
-    gain -= np.outer(graph.degrees, graph.volumes(clusters, n_clusters)) / total
+    gain = edges - np.outer(graph.degrees, graph.volumes(clusters, len(shares))) / total
     # A sample is no chance of its own: its degree does not count in the cluster it is in.
     gain[np.arange(graph.n_samples), clusters] += graph.degrees**2 / total
     return gain
 
 
 def _information_of_moving(
-    graph: NeighbourGraph, clusters: Clusters, n_clusters: int
+    graph: NeighbourGraph, clusters: Clusters, edges: NDArray[np.float64], shares: Shares
 ) -> NDArray[np.float64]:
     """The derivative of the edge information: log-probability of a sample's neighbours' clusters
     if it belonged to each cluster, (n, K)."""
-    shares = graph.shares(clusters, n_clusters) + 1e-9
+    shares = shares + 1e-9
     log_next = np.log(shares / shares.sum(axis=1, keepdims=True))
-    return np.asarray(graph.edges_to(clusters, n_clusters) @ log_next.T)
+    return np.asarray(edges @ log_next.T)
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """A measure of clusterings, and how merging two clusters or moving one sample changes it."""
+    """A measure of clusterings, and how merging two clusters or moving one sample changes it.
 
-    measure: Callable[[NeighbourGraph, Clusters], float]
+    Attributes
+    ----------
+    measure : callable
+        From the shares of edges between clusters, (K, K).
+    of_merging : callable
+        From the same shares: a value for every two clusters, higher is better.
+    of_moving : callable
+        From the graph, the clusters, the edges from each sample to each cluster, (n, K), and the
+        shares: a value for every sample in every cluster, (n, K), higher is better.
+    """
+
+    measure: Callable[[Shares], float]
     of_merging: Callable[[Shares], Shares]
-    of_moving: Callable[[NeighbourGraph, Clusters, int], NDArray[np.float64]]
+    of_moving: Callable[
+        [NeighbourGraph, Clusters, NDArray[np.float64], Shares], NDArray[np.float64]
+    ]
 
 
-MODULARITY = Criterion(modularity, _modularity_of_merging, _modularity_of_moving)
-INFORMATION = Criterion(edge_information, _information_of_merging, _information_of_moving)
+MODULARITY = Criterion(_modularity, _modularity_of_merging, _modularity_of_moving)
+INFORMATION = Criterion(_edge_information, _information_of_merging, _information_of_moving)
 
 
 def spectral_embedding(graph: NeighbourGraph, dimensions: int, seed: int) -> NDArray[np.float64]:
@@ -314,14 +338,16 @@ def moved(
     ndarray of int64, shape (n,)
         The best clustering on the way.
     """
-    best, best_measure = clusters, criterion.measure(graph, clusters)
-    for _ in range(MOST_ROUNDS):
-        after = criterion.of_moving(graph, clusters, n_clusters).argmax(axis=1)
+    best, best_measure = clusters, -np.inf
+    for _ in range(MOST_ROUNDS + 1):
+        edges = graph.edges_to(clusters, n_clusters)
+        shares = graph.shares_of(edges, clusters)
+        if (reached := criterion.measure(shares)) > best_measure:
+            best, best_measure = clusters, reached
+        after = criterion.of_moving(graph, clusters, edges, shares).argmax(axis=1)
         if np.mean(after != clusters) < 1e-4:
             break
         clusters = after
-        if (reached := criterion.measure(graph, clusters)) > best_measure:
-            best, best_measure = clusters, reached
     return best
 
 
