@@ -351,7 +351,9 @@ def test_a_held_out_part_is_what_counts_where_there_is_one(tmp_path: Path) -> No
 
 def test_cells_that_differ_are_noted(tmp_path: Path) -> None:
     cells = [hand_made("robust", 0, 0.97), hand_made("robust", 1, 0.97)]
-    cells[1]["parameters"] = {"random_state": 1, "reconstruction_weight": 9.0}
+    cells[0]["parameters"] = {"random_state": 0, "reconstruction_weight": 0.25}
+    # A setting that there was not yet when the other was computed is no difference.
+    cells[1]["parameters"] = {"random_state": 1, "reconstruction_weight": 9.0, "n_init": 1}
     cells[1]["commits"] = ["0123456789ab-dirty"]
     cells[1]["ran"] = {**cells[0]["ran"], "device": "A GPU"}
     write(cells, tmp_path)

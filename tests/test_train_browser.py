@@ -169,6 +169,7 @@ def test_the_map_shows_the_last_frame_when_training_ends(
     app_server: AppServer, page: Any, leaves: bool
 ) -> None:
     link = "/train?dataset=digits&epochs=30&pretrain_epochs=2&hidden=32,32&maps=pca"
+    link += "&clamped_epochs=0"  # held to no start, it cannot end early for leaving it
     page.goto(app_server.url + link)
     page.get_by_role("button", name="Start", exact=True).click()
     shown = page.locator(".lm").first
@@ -212,14 +213,23 @@ def test_every_quick_click_on_step_is_an_epoch(app_server: AppServer, page: Any)
 
 def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
     page.goto(app_server.url + LINK)
+
+    def settled() -> None:
+        # A click while the page is being drawn anew may go to an element that is replaced.
+        page.wait_for_timeout(500)
+        page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
+
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("differs from the preset: ").wait_for()
+    settled()
     toggle = page.get_by_role("switch", name="3. Hold the clusters first")
     page.get_by_role("radio", name="Random", exact=True).click()
     page.get_by_text("A random start has no clusters to hold").wait_for()
+    settled()
     assert toggle.is_disabled()
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("Held for the first").wait_for()
+    settled()
     page.get_by_text("3. Hold the clusters first").click()
     page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
