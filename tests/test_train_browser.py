@@ -232,6 +232,7 @@ def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: A
     settled()
     page.get_by_text("3. Hold the clusters first").click()
     page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
+    settled()
     page.get_by_role("button", name="Start", exact=True).click()
     strip = page.locator(".vx-stages")
     strip.get_by_text("Start: k-means").wait_for()
