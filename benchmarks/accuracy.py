@@ -16,7 +16,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -32,6 +32,7 @@ from accuracy_plan import (  # noqa: E402
     read_cells,
 )
 from accuracy_tables import as_json, tables  # noqa: E402
+from arguments import Parser, positive  # noqa: E402
 
 from vade_core.data import DATASETS  # noqa: E402
 from vade_core.data.catalogue import cache_folder  # noqa: E402
@@ -40,17 +41,6 @@ from vade_core.presets import DEFAULT_PRESET, PRESETS  # noqa: E402
 
 # What makes a trial of a cell; its results may not lie among the others.
 TRIAL = ("subset", "hidden", "epochs", "pretrain_epochs")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
 
 
 def whole(text: str) -> int:
@@ -64,7 +54,7 @@ def widths(text: str) -> list[int]:
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="accuracy", description=__doc__)
+    parser = Parser(prog="accuracy", description=__doc__)
     data = parser.add_mutually_exclusive_group()
     data.add_argument("--dataset", metavar="NAME", help=f"one of {', '.join(DATASETS)}")
     data.add_argument("--data", type=Path, metavar="FILE.npz", help="your own file, with X and y")

@@ -21,11 +21,13 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # inherited by every process here
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from arguments import Parser, positive  # noqa: E402
 
 from vade_core.data import DATASETS, load  # noqa: E402
 from vade_core.presets import PRESETS  # noqa: E402
@@ -48,19 +50,8 @@ PHASES = {
 }
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise ValueError(f"{message} (see --help)")
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
-    return int(text)
-
-
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(prog="time_to_accuracy", description=__doc__)
+    parser = Parser(prog="time_to_accuracy", description=__doc__)
     default = [name for name in GOALS if name in PRESETS]
     parser.add_argument(
         "--presets", nargs="+", default=default, metavar="NAME", help=f"default: {default}"

@@ -21,8 +21,7 @@ def keep_freed_memory() -> bool:
     """Let the allocator keep what a step frees, instead of handing it back to the system.
 
     glibc returns freed memory at the end of its heap at once. Gradients and activations are then
-    mapped and cleared anew in every step, some hundred page faults each time: about 5 % of a step
-    of VaDE at batch 256 (``benchmarks/epoch_time.py``).
+    mapped and cleared anew in every step, page fault by page fault.
 
     Returns
     -------

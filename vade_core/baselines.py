@@ -52,7 +52,7 @@ def kmeans_on_data(dataset: Dataset, n_clusters: int, *, seed: int = 0) -> NDArr
 class DataMixture(ClusterMixin, BaseEstimator):
     """A Gaussian mixture with diagonal covariances on the raw values, by EM: the papers' GMM.
 
-    Computed in float32 around the mean of the data; 70,000 digits take about a minute.
+    Computed in float32 around the mean of the data.
 
     Parameters
     ----------

@@ -391,5 +391,6 @@ def communities(
                 moved(graph, merged(graph, pieces, n_clusters, criterion), n_clusters, criterion)
                 for criterion in (MODULARITY, INFORMATION)
             ]
-    best = max(tried, key=lambda clusters: edge_information(graph, clusters))
-    return best, edge_information(graph, best)
+    informations = [edge_information(graph, clusters) for clusters in tried]
+    best = int(np.argmax(informations))
+    return tried[best], informations[best]
