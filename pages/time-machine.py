@@ -7,7 +7,6 @@ seed is made by a process of its own.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import streamlit as st
 
@@ -16,7 +15,7 @@ from pages.shared.gallery import draw_gallery
 from pages.shared.latent_map import latent_map
 from pages.shared.other_seed import draw_other_seed, is_busy
 from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
-from pages.shared.run_cards import date_words, title_of
+from pages.shared.run_choice import choose_run, readable_summaries
 from pages.shared.run_map import (
     SELECTED_ON,
     cluster_words,
@@ -33,14 +32,13 @@ from pages.shared.session import (
     percent,
     put_into_link,
     query_run_id,
-    read_summaries,
     roots,
     take_from_link,
 )
 from pages.shared.stages import stages_line, stages_of
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
-from vade_core.runs import BROKEN, RUNNING_STATES, Run, RunError, find_run
+from vade_core.runs import RUNNING_STATES, Run, RunError, find_run
 
 # What stands above the map and must stay below it, in CSS pixels of the window.
 ABOVE = 160
@@ -58,11 +56,7 @@ STYLE = """
 def main() -> None:
     """The chosen run's time machine, or why there is none."""
     st.html(STYLE)
-    summaries = [s for s in read_summaries() if s["state"] != BROKEN]
-    asked = query_run_id()
-    if asked is not None and asked not in {s["id"] for s in summaries}:
-        # Says what is wrong with it.
-        open_run(asked)
+    summaries = readable_summaries()
     if not summaries:
         with st.container(border=True):
             st.markdown("#### No runs yet")
@@ -70,7 +64,8 @@ def main() -> None:
             st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="tm-head"):
-        run_id = choose_run(summaries)
+        begin_where_selected({str(summary["id"]) for summary in summaries})
+        run_id = choose_run(summaries, "tm-run")
         run = open_run(run_id)
         if run is None:
             return
@@ -99,36 +94,6 @@ def begin_where_selected(known: Collection[str]) -> None:
         st.session_state["tm-run"] = noted["run"]
         if "lens" not in st.query_params:
             st.session_state["tm-lens"] = noted["lens"]
-
-
-def choose_run(summaries: list[dict[str, Any]]) -> str:
-    """Draw the choice of a run; a link carries it."""
-    known = {str(s["id"]): s for s in summaries}
-    begin_where_selected(known)
-    first = next((i for i, s in known.items() if s["acc"] is not None), next(iter(known)))
-    take_from_link("tm-run", "run", first, known)
-    chosen: str = st.selectbox(
-        "Run",
-        list(known),
-        key="tm-run",
-        format_func=lambda run_id: run_words(known[run_id]),
-        label_visibility="collapsed",
-        width=520,
-        persist_state="session",
-    )
-    put_into_link("tm-run", "run", None)
-    return chosen
-
-
-def run_words(summary: dict[str, Any]) -> str:
-    """What a run is, in a line of a list."""
-    words = [
-        title_of(summary),
-        f"K = {summary['clusters']}",
-        f"ACC {percent(summary['acc'])}" if summary["acc"] is not None else "",
-        "recorded" if summary.get("recorded") else date_words(summary["created"]),
-    ]
-    return " · ".join(word for word in words if word)
 
 
 def choose_lens(run: Run) -> str | None:

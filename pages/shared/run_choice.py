@@ -1,0 +1,88 @@
+"""The choice of a run in a page's head; a link carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import streamlit as st
+
+from pages.shared.run_cards import date_words, title_of
+from pages.shared.session import (
+    open_run,
+    percent,
+    put_into_link,
+    query_run_id,
+    read_summaries,
+    take_from_link,
+)
+from vade_core.runs import BROKEN
+
+__all__ = ["choose_run", "readable_summaries", "run_words"]
+
+Summary = dict[str, Any]
+
+
+def readable_summaries() -> list[Summary]:
+    """Summaries of the runs that can be opened, newest first.
+
+    Where the link asks for a run that is not among them, the page says what is wrong with it.
+    """
+    found = [summary for summary in read_summaries() if summary["state"] != BROKEN]
+    asked = query_run_id()
+    if asked is not None and asked not in {summary["id"] for summary in found}:
+        open_run(asked)
+    return found
+
+
+def choose_run(
+    summaries: Sequence[Summary],
+    key: str,
+    *,
+    first: Callable[[Summary], bool] = lambda summary: summary["acc"] is not None,
+    width: int = 520,
+) -> str:
+    """Draw the choice of a run.
+
+    Parameters
+    ----------
+    summaries : sequence of dict
+        Of `readable_summaries`, one at least.
+    key : str
+        The element's name on the page.
+    first : callable
+        Tells whether a page likes to open with a run: the first such one is chosen until a person
+        or the link chooses another.
+    width : int
+        In CSS pixels.
+
+    Returns
+    -------
+    str
+        Its id.
+    """
+    known = {str(summary["id"]): summary for summary in summaries}
+    usual = next((run_id for run_id, summary in known.items() if first(summary)), next(iter(known)))
+    take_from_link(key, "run", usual, known)
+    chosen: str = st.selectbox(
+        "Run",
+        list(known),
+        key=key,
+        format_func=lambda run_id: run_words(known[run_id]),
+        label_visibility="collapsed",
+        width=width,
+        persist_state="session",
+    )
+    put_into_link(key, "run", None)
+    return chosen
+
+
+def run_words(summary: Summary) -> str:
+    """What a run is, in a line of a list."""
+    words = [
+        title_of(summary),
+        f"K = {summary['clusters']}",
+        f"ACC {percent(summary['acc'])}" if summary["acc"] is not None else "",
+        "recorded" if summary.get("recorded") else date_words(summary["created"]),
+    ]
+    return " · ".join(word for word in words if word)
