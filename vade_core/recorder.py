@@ -1,5 +1,8 @@
 """Writing a run folder: one writer at a time, and never a half-written file.
 
+The first line of metrics.jsonl, of the phase ``untrained``, is of the networks as their seed made
+them: there are no clusters and no losses yet.
+
 A line of metrics.jsonl carries ``report`` (its number), ``epoch``, ``epochs``, ``phase``,
 ``stage``, ``seconds`` (of the training alone), ``elapsed`` (since the run began, pauses and
 interruptions left out), ``acc``, ``nmi``, ``rand_index``, ``ari``, ``purity`` and the same of the

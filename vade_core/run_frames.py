@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vade_core.map_frames import MapFrames
 from vade_core.projection import LENSES, neighbour_recall, place_means
-from vade_core.runs import Frame, Run, RunConfig, RunError, Stage
+from vade_core.runs import UNTRAINED, Frame, Run, RunConfig, RunError, Stage
 
 __all__ = [
     "PHASES",
@@ -32,6 +32,7 @@ __all__ = [
 Line = Mapping[str, Any]
 
 PHASES: dict[str, str] = {
+    UNTRAINED: "Untrained",
     "pretrain": "Pretraining",
     "start": "Start",
     "clamped": "Clusters held",

@@ -43,6 +43,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FORMAT = 1
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+UNTRAINED = "untrained"  # the phase of the first report, made before any training
+NOT_OWN = (UNTRAINED, "pretrain", "start")  # phases before the model's own epochs
 RUNNING_STATES = ("running", "paused")
 STATES = ("queued", *RUNNING_STATES, "finished", "stopped", "failed", "interrupted")
 BROKEN = "broken"
@@ -438,7 +440,7 @@ class Run:
             "clusters": config.clusters,
             "preset": config.preset,
             "seed": config.seed,
-            "epochs": sum(line["phase"] not in ("pretrain", "start") for line in lines),
+            "epochs": sum(line["phase"] not in NOT_OWN for line in lines),
             "acc": last.get("acc"),
             "nmi": last.get("nmi"),
             "rand_index": last.get("rand_index"),

@@ -34,6 +34,7 @@ from vade_core.runs import (
     NOTE,
     STAGE,
     STATUS,
+    UNTRAINED,
     Frame,
     Run,
     RunConfig,
@@ -80,10 +81,10 @@ class Fidelity:
 def chosen_frames(lines: Sequence[Line], there: Sequence[int], wanted: int) -> list[int]:
     """Which frames of a run to keep.
 
-    The first and the last frame of all and the last of every part (a layer's pretraining, the
-    start, the clamped epochs, the free ones) are kept. Of the others, pretraining gets a quarter at
-    most, and every part a share that grows with the root of its length. Within a part they stand
-    at the squares of equal steps: early epochs change the most.
+    The first and the last frame of all and the last of every part (what was before any training,
+    a layer's pretraining, the start, the clamped epochs, the free ones) are kept. Of the others,
+    pretraining gets a quarter at most, and every part a share that grows with the root of its
+    length. Within a part they stand at the squares of equal steps: early epochs change the most.
 
     Parameters
     ----------
@@ -111,12 +112,13 @@ def chosen_frames(lines: Sequence[Line], there: Sequence[int], wanted: int) -> l
         return known
     parts: list[list[int]] = []
     for number in known:
-        if parts and lines[parts[-1][-1]].get("stage") == lines[number].get("stage"):
+        if parts and _part(lines[parts[-1][-1]]) == _part(lines[number]):
             parts[-1].append(number)
         else:
             parts.append([number])
-    before = [part for part in parts if lines[part[0]]["phase"] == "pretrain"]
-    after = [part for part in parts if lines[part[0]]["phase"] != "pretrain"]
+    early_phases = (UNTRAINED, "pretrain")
+    before = [part for part in parts if lines[part[0]]["phase"] in early_phases]
+    after = [part for part in parts if lines[part[0]]["phase"] not in early_phases]
     early = sum(map(len, before))
     if after:
         early = min(early, max(len(before), round(wanted * PRETRAINING_SHARE)))
@@ -129,6 +131,10 @@ def chosen_frames(lines: Sequence[Line], there: Sequence[int], wanted: int) -> l
         kept.insert(0, known[0])
     kept[0] = known[0]
     return kept
+
+
+def _part(line: Line) -> tuple[Any, Any]:
+    return line.get("stage"), line["phase"]
 
 
 def _shared_out(parts: Sequence[Sequence[int]], wanted: int) -> list[int]:

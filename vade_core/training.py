@@ -23,7 +23,7 @@ from vade_core.allocation import keep_freed_memory
 from vade_core.samples import DeviceSamples
 
 Precision = Literal["fp32", "bf16"]
-PhaseName = Literal["pretrain", "start", "clamped", "free", "train"]
+PhaseName = Literal["untrained", "pretrain", "start", "clamped", "free", "train"]
 BatchLoss = Callable[[Tensor, Tensor, torch.Generator], Mapping[str, Tensor]]
 
 

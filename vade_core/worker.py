@@ -24,6 +24,7 @@ from vade_core.runs import (
     BASELINE,
     CHECKPOINT,
     STAGE,
+    UNTRAINED,
     Frame,
     Run,
     RunError,
@@ -116,6 +117,9 @@ class Worker:
         stage = self._stage(dataset)
         self._restore(model, training)
         self._baseline(dataset)
+        if self.reports == 0:
+            before = EpochReport(UNTRAINED, 0, 0, 0, "Before any training", 0.0, {})
+            self._record(model, training, before, dataset, trained, stage)
         self._announce(training, 0.0)
         for report in training:
             began = time.monotonic()
@@ -192,7 +196,7 @@ class Worker:
         clusters = None
         gamma = None
         latents = model.latents(dataset.samples, precision=precision)
-        if report.phase != "pretrain":
+        if report.phase not in (UNTRAINED, "pretrain"):
             model.update_clusters(latents if not self.config.split else latents[~dataset.is_test])
             gamma = model.responsibilities(latents)
             clusters = gamma.argmax(axis=1).astype(np.int64)

@@ -18,10 +18,19 @@ import streamlit as st
 
 from vade_core.colours import PALETTE, UNKNOWN
 from vade_core.run_frames import PHASES, phase_title
+from vade_core.runs import UNTRAINED
 
 ASSETS = Path(__file__).parents[2] / "assets" / "curves"
 
-__all__ = ["PHASES", "draw_losses", "draw_scores", "loss_spec", "phase_title", "score_spec"]
+__all__ = [
+    "PHASES",
+    "draw_losses",
+    "draw_scores",
+    "draw_spec",
+    "loss_spec",
+    "phase_title",
+    "score_spec",
+]
 
 Line = Mapping[str, Any]
 Spec = dict[str, Any]
@@ -72,7 +81,7 @@ def draw_scores(
     part : {"all", "test"}
         Scores of all samples, or of the test part.
     """
-    _draw(score_spec(lines, baseline, part), key, height)
+    draw_spec(score_spec(lines, baseline, part), key, height)
 
 
 def draw_losses(
@@ -97,7 +106,7 @@ def draw_losses(
     st.subheader("Loss, in nats a sample")
     if words := weighting_words(parameters or {}):
         st.caption(words)
-    _draw(loss_spec(lines), key, height)
+    draw_spec(loss_spec(lines), key, height)
 
 
 def weighting_words(parameters: Mapping[str, Any]) -> str:
@@ -136,6 +145,7 @@ def score_spec(
         are ``squeezed`` together, and one panel. Its ``rules`` are level lines through all
         epochs, its ``marks`` level lines from the epoch on that they were found at.
     """
+    lines = _of_training(lines)
     prefix = "test_" if part == "test" else ""
     series = [
         {
@@ -166,6 +176,11 @@ def score_spec(
         "empty": "" if found else _why_no_scores(lines),
     }
     return {**_axis(lines), "panels": [panel], "name": "Scores by epoch"}
+
+
+def _of_training(lines: Sequence[Line]) -> list[Line]:
+    """Without the report that was made before any training: it has no scores and no losses."""
+    return [line for line in lines if line["phase"] != UNTRAINED]
 
 
 def _has_values(series: Sequence[Spec]) -> bool:
@@ -209,6 +224,7 @@ def loss_spec(lines: Sequence[Line]) -> Spec:
         JSON: ``ticks``, ``titles``, ``phases`` along the epochs, and a panel for the loss and
         for each term.
     """
+    lines = _of_training(lines)
     terms: dict[str, None] = {}
     for line in lines:
         if line["phase"] == "start":
@@ -291,7 +307,18 @@ def _number(value: Any) -> float | None:
     return float(f"{value:.6g}") if _is_number(value) else None
 
 
-def _draw(spec: Spec, key: str, height: int) -> None:
+def draw_spec(spec: Spec, key: str, height: int) -> None:
+    """Draw a chart of which it is said what it shows, as `score_spec` and `loss_spec` say it.
+
+    Parameters
+    ----------
+    spec : dict
+        JSON: ``ticks``, ``titles``, ``phases``, ``squeezed``, ``panels`` and ``name``.
+    key : str
+        The chart's name on the page. A person's zoom belongs to it.
+    height : int
+        Of each panel, in CSS pixels.
+    """
     _component()(key=key, data={**spec, "key": key, "height": height}, width="stretch")
 
 

@@ -33,7 +33,7 @@ from pages.shared.session import (
     percent,
 )
 from pages.shared.stages import SCORES, draw_stages, start_agreement
-from vade_core.runs import Run, RunError
+from vade_core.runs import NOT_OWN, UNTRAINED, Run, RunError
 
 TIME_MACHINE = "pages/time-machine.py"
 TITLES = {"rand_index": "Rand index"}
@@ -72,7 +72,7 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
         )
     else:
         figures = figures_without_labels(lines)
-    own = sum(line["phase"] not in ("pretrain", "start") for line in lines)
+    own = sum(line["phase"] not in NOT_OWN for line in lines)
     before = sum(line["phase"] == "pretrain" for line in lines)
     after = f"after {before} of pretraining" if before else None
     figures.append(Figure("Epochs", str(own), after, plain=True))
@@ -190,6 +190,8 @@ def _reconstructions(run: Run) -> None:
 def _epoch_words(line: dict[str, Any]) -> str:
     names = {"pretrain": "pretraining", "start": "the start"}
     name = names.get(line["phase"], "")
+    if line["phase"] == UNTRAINED:
+        return "before any training"
     if line["phase"] == "start":
         return name
     return f"{name} epoch {line['epoch']}".strip()

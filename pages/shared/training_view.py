@@ -35,7 +35,7 @@ from pages.shared.step_button import step_button
 from pages.shared.train_settings import jobs, shown_id
 from vade_core.models import MODELS
 from vade_core.recorder import delete_run
-from vade_core.runs import RUNNING_STATES, Run, RunError
+from vade_core.runs import RUNNING_STATES, UNTRAINED, Run, RunError
 
 # The places of the page, always made and always in this order. Were one made only when it is
 # needed, a refresh could write into a place that another run of the page has filled with
@@ -378,6 +378,8 @@ def _draw_reconstructions(run: Run, lines: list[dict[str, Any]]) -> None:
 
 def epoch_title(line: dict[str, Any]) -> str:
     """An epoch's place in the training, in words."""
+    if line["phase"] == UNTRAINED:
+        return "before any training"
     if not line.get("epoch"):
         return "at the start of the clusters"
     phase = {"pretrain": "of the pretraining", "clamped": "with clusters held"}
