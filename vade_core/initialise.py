@@ -73,7 +73,7 @@ def likeliest_mixture(
     points : ndarray of float64, shape (n, J)
     n_clusters : int
         K.
-    covariance : {"diag", "full"}
+    covariance : {"diag", "full", "spherical"}
     seed : int
     restarts : int
         How many starts of EM, each from k-means of its own.
@@ -142,16 +142,51 @@ def diagonal_mixture(
     ValueError
         If there are fewer samples than clusters.
     """
+    return _mixture_of(latents, n_clusters, "diag", seed, restarts)
+
+
+def spherical_mixture(
+    latents: NDArray[np.floating], n_clusters: int, *, seed: int, restarts: int = 10
+) -> MixtureStart:
+    """A mixture of round Gaussians, each with one variance for all latent dimensions.
+
+    For latents that are standard normal as a whole, as a VAE's are. Dimensions that the VAE does
+    not use vary little, and there a diagonal mixture finds clusters in noise.
+
+    Parameters
+    ----------
+    latents, n_clusters, seed, restarts
+        As for :func:`diagonal_mixture`.
+
+    Returns
+    -------
+    MixtureStart
+        Variances have the shape (K, J) all the same.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer samples than clusters.
+    """
+    return _mixture_of(latents, n_clusters, "spherical", seed, restarts)
+
+
+def _mixture_of(
+    latents: NDArray[np.floating], n_clusters: int, covariance: str, seed: int, restarts: int
+) -> MixtureStart:
     z = np.ascontiguousarray(latents, dtype=np.float64)
     if len(z) < n_clusters:
         raise ValueError(f"{len(z)} samples cannot be sorted into {n_clusters} clusters.")
     if len(z) == 1:  # EM wants two points; one point is its own cluster
         z = np.repeat(z, 2, axis=0)
-    fitted = likeliest_mixture(z, n_clusters, covariance="diag", seed=seed, restarts=restarts)
+    fitted = likeliest_mixture(z, n_clusters, covariance=covariance, seed=seed, restarts=restarts)
+    variances = fitted.covariances_
+    if variances.ndim == 1:
+        variances = np.repeat(variances[:, None], z.shape[1], axis=1)
     return MixtureStart(
         fitted.weights_,
         fitted.means_,
-        fitted.covariances_,
+        variances,
         fitted.predict(z)[: len(latents)].astype(np.int64),
         float(fitted.score(z)),
     )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClusterMixin
 from torch import Tensor, nn
 
-from vade_core.initialise import diagonal_mixture
+from vade_core.initialise import spherical_mixture
 from vade_core.models.base import LatentModel
 from vade_core.priors import GaussianMixture, Prior, StandardNormal
 from vade_core.samples import DeviceSamples, Samples
@@ -111,7 +111,7 @@ class VAE(ClusterMixin, LatentModel):
         return [self._training_phase("train", "Training the VAE", self.epochs)]
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
-        found = diagonal_mixture(latents, self.n_clusters, seed=self._seed, restarts=3)
+        found = spherical_mixture(latents, self.n_clusters, seed=self._seed, restarts=3)
         device = self._device
         self.clusters_.set_components(
             torch.as_tensor(found.weights, dtype=torch.float32, device=device),
