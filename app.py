@@ -13,6 +13,8 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import streamlit as st
 
+from pages.shared.present import draw_present
+
 ASSETS = Path(__file__).parent / "assets"
 
 PAGES = [
@@ -25,6 +27,23 @@ PAGES = [
         icon=":material/history:",
         url_path="time-machine",
     ),
+    st.Page(
+        "pages/clusters.py", title="Clusters", icon=":material/grid_view:", url_path="clusters"
+    ),
+    st.Page(
+        "pages/interpolate.py",
+        title="Interpolate",
+        icon=":material/timeline:",
+        url_path="interpolate",
+    ),
+    st.Page(
+        "pages/how-many-clusters.py",
+        title="How many clusters?",
+        icon=":material/filter_7:",
+        url_path="how-many-clusters",
+    ),
+    st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+    st.Page("pages/lesson.py", title="Lesson", icon=":material/school:", url_path="lesson"),
 ]
 
 st.set_page_config(
@@ -34,7 +53,9 @@ st.set_page_config(
     menu_items={"About": "Train, watch and explore VaDE, VAE and Lambda-Hot."},
 )
 st.logo(str(ASSETS / "logo.svg"), size="large")
-st.navigation(PAGES, position="top").run()
+page = st.navigation(PAGES, position="top")
+draw_present()
+page.run()
 
 # Last, because it brings torch along: the page is on the screen by now. It takes up a queue that
 # an earlier server left.

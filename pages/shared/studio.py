@@ -1,0 +1,252 @@
+"""The cluster studio: what each cluster of a run draws, with sliders that never ask the server.
+
+The run's networks come by `pages.shared.networks`; what is here tells the browser the rest: the
+clusters' names and colours, their sizes, and the real samples nearest to their means.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+from numpy.typing import NDArray
+
+from pages.shared.networks import networks_script
+from pages.shared.studio_facts import Look, StudioFacts
+from vade_core.map_page import join_modules
+from vade_core.models.base import LatentModel
+
+__all__ = [
+    "DEFAULTS",
+    "MOST_SAMPLES",
+    "VAE_ROWS",
+    "Settings",
+    "draw_studio",
+    "latents_of",
+    "settings_in_link",
+    "settings_of",
+    "studio_message",
+]
+
+ASSETS = Path(__file__).parents[2] / "assets" / "studio"
+Settings = dict[str, Any]
+
+DEFAULTS: Settings = {"count": 10, "temperature": 1.0, "seed": 0, "sorted": False}
+MOST_SAMPLES, LARGEST_TEMPERATURE, LARGEST_SEED = 20, 2.0, 999
+# Rows of samples of a prior that has no clusters.
+VAE_ROWS = 10
+
+
+def settings_of(found: Any) -> Settings:
+    """Settings within their limits, out of what a browser or a link says; defaults for the rest.
+
+    Parameters
+    ----------
+    found : object
+        A mapping of ``count``, ``temperature``, ``seed`` and ``sorted``, or anything else.
+
+    Returns
+    -------
+    dict
+
+    Examples
+    --------
+    >>> settings_of({"count": "30", "temperature": "warm", "sorted": True})
+    {'count': 20, 'temperature': 1.0, 'seed': 0, 'sorted': True}
+    """
+    given = found if isinstance(found, dict) else {}
+    return {
+        "count": int(_within(given.get("count"), 1, MOST_SAMPLES, DEFAULTS["count"])),
+        "temperature": round(
+            _within(given.get("temperature"), 0, LARGEST_TEMPERATURE, DEFAULTS["temperature"]), 2
+        ),
+        "seed": int(_within(given.get("seed"), 0, LARGEST_SEED, DEFAULTS["seed"])),
+        "sorted": given.get("sorted") in (True, "gamma"),
+    }
+
+
+def _within(value: Any, low: float, high: float, otherwise: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return otherwise
+    return min(max(number, low), high) if np.isfinite(number) else otherwise
+
+
+def settings_in_link(settings: Settings) -> dict[str, str]:
+    """What the address carries of some settings: those that are not the usual ones.
+
+    Examples
+    --------
+    >>> settings_in_link({"count": 10, "temperature": 0.5, "seed": 0, "sorted": True})
+    {'temperature': '0.5', 'order': 'gamma'}
+    """
+    words = {
+        name: f"{settings[name]:g}"
+        for name in ("count", "temperature", "seed")
+        if settings[name] != DEFAULTS[name]
+    }
+    return words | ({"order": "gamma"} if settings["sorted"] else {})
+
+
+def latents_of(
+    model: LatentModel, settings: Settings
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The latents that the browser draws for some settings, in the order of their noise.
+
+    Parameters
+    ----------
+    model : LatentModel
+    settings : dict
+        Of `settings_of`.
+
+    Returns
+    -------
+    latents : ndarray of float32, shape (rows, count, J)
+    clusters : ndarray of int64, shape (rows,)
+        The cluster that each row asks for; -1 where the prior has none.
+    """
+    from vade_core.portable import seeded_normals
+
+    _, means, log_variances = (
+        values.detach().cpu().numpy().astype(np.float32) for values in model.prior_.components()
+    )
+    count, width = settings["count"], means.shape[1]
+    own = model.prior_.n_clusters > 0
+    drawn = count if own else VAE_ROWS * count
+    noise = seeded_normals(settings["seed"], drawn, width)
+    spread = np.float32(settings["temperature"]) * np.exp(0.5 * log_variances)
+    if own:
+        latents = means[:, None] + spread[:, None] * noise
+        return latents, np.arange(len(means), dtype=np.int64)
+    latents = (means + spread * noise).reshape(VAE_ROWS, count, width)
+    return latents, np.full(VAE_ROWS, -1, dtype=np.int64)
+
+
+def studio_message(facts: StudioFacts, digest: str, initial: Settings) -> dict[str, Any]:
+    """What the browser needs beside the networks.
+
+    Parameters
+    ----------
+    facts : StudioFacts
+    digest : str
+        Of the networks.
+    initial : dict
+        The settings to begin with.
+
+    Returns
+    -------
+    dict
+        As JSON holds it; ``stamp`` changes with everything but the settings.
+    """
+    message: dict[str, Any] = {
+        "digest": digest,
+        "own": facts.own,
+        "looks": [look_of(look) for look in facts.looks],
+        "rows": [_row(facts, look) for look in facts.looks] if facts.own else [],
+        "nearest": _nearest(facts),
+        "limits": list(facts.limits),
+        "noun": facts.noun,
+        "real": facts.real_words,
+        "file": f"{facts.run_id}-clusters.png",
+        "title": facts.title,
+    }
+    text = json.dumps(message, sort_keys=True)
+    return message | {"stamp": hashlib.sha256(text.encode()).hexdigest()[:16], "initial": initial}
+
+
+def look_of(look: Look) -> dict[str, Any]:
+    """A cluster's name and colours as JSON holds them."""
+    return {
+        "cluster": look.cluster,
+        "name": look.name,
+        "number": f"c{look.cluster}",
+        "colour": look.colour,
+        "ink": look.ink,
+    }
+
+
+def _row(facts: StudioFacts, look: Look) -> dict[str, Any]:
+    c = look.cluster
+    size, purity = facts.sizes[c], facts.purities[c]
+    weight = f"weight π {_share(facts.weights[c])}"
+    held = [] if size is None else ["empty" if size == 0 else f"{size:,}"]
+    if purity is not None:
+        held.append(f"{_share(purity)} pure")
+    words = [weight] + ([] if size is None else [f"{size:,} samples"])
+    if purity is not None:
+        words.append(f"{_share(purity)} of them of one {facts.noun}")
+    return {
+        **look_of(look),
+        "lines": [f"π {_share(facts.weights[c])}", *([", ".join(held)] if held else [])],
+        "words": ", ".join(words),
+        "nearest": facts.nearest[c].tolist(),
+    }
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.1f} %"
+
+
+def _nearest(facts: StudioFacts) -> dict[str, Any] | None:
+    """The real samples that some row shows, each once: rows speak of them by position."""
+    if facts.real is None or not len(facts.real):
+        return None
+    values = facts.real
+    grey = values.dtype == np.uint8
+    packed = values if grey else values.astype("<f4")
+    return {
+        "kind": "grey" if grey else "floats",
+        "count": len(values),
+        "bytes": base64.b64encode(np.ascontiguousarray(packed).tobytes()).decode(),
+        "labels": facts.real_labels,
+    }
+
+
+def draw_studio(message: dict[str, Any], key: str) -> Settings | None:
+    """Draw the studio.
+
+    Parameters
+    ----------
+    message : dict
+        Of `studio_message`.
+    key : str
+        The element's name on the page.
+
+    Returns
+    -------
+    dict or None
+        The settings once a person has let go of a slider; None until then.
+    """
+    state = _component()(key=key, data=message, width="stretch", on_settings_change=_do_nothing)
+    found = state.get("settings")
+    return settings_of(found) if isinstance(found, dict) else None
+
+
+def _do_nothing() -> None:
+    """Streamlit keeps only those states that have a callback."""
+
+
+@functools.cache
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component(
+        "vade_explorer.studio",
+        html=_read("studio.html"),
+        css=_read("studio.css"),
+        js=join_modules([networks_script(), *_sources(("picture.js", "card.js", "studio.js"))]),
+    )
+
+
+def _sources(names: Sequence[str]) -> list[str]:
+    return [_read(name) for name in names]
+
+
+def _read(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
