@@ -40,6 +40,7 @@ SOURCES = (
     "player.js",
     "theme.js",
     "keys.js",
+    "link.js",
     "map.js",
 )
 # Only the file of its own needs these.

@@ -12,6 +12,7 @@ import { listenToGestures } from "./gestures.js";
 import { LoopClock, Player } from "./player.js";
 import { readTheme } from "./theme.js";
 import { handleKey } from "./keys.js";
+import { Member } from "./link.js";
 
 /** How each map was left, by its key: it comes back so when the page does. */
 const remembered = new Map();
@@ -37,6 +38,11 @@ class LatentMap {
     this.outline = [];
     this.pointer = null;
     this.hovered = -1;
+    this.echoed = -1;
+    /** Points that stand out where nothing is selected; null for all. @type {number[]|null} */
+    this.focus = null;
+    /** @type {Member|null} */
+    this.member = null;
     this.renderer = null;
     this.request = 0;
     this.draws = 0;
@@ -86,10 +92,13 @@ class LatentMap {
     });
     this.find("colour").addEventListener("change", (event) => this.colourBy(event.target.value));
     const keys = {
-      play: acts.play,
-      step: (frames) => this.change(() => this.player.step(frames)),
-      first: () => this.change(() => this.player.goTo(0)),
-      last: () => this.change(() => this.player.goTo(this.player.last)),
+      play: () => (this.member ? this.member.command("play") : acts.play()),
+      step: (frames) => (this.member ? this.member.command("step", frames)
+        : this.change(() => this.player.step(frames))),
+      first: () => (this.member ? this.member.command("first")
+        : this.change(() => this.player.goTo(0))),
+      last: () => (this.member ? this.member.command("last")
+        : this.change(() => this.player.goTo(this.player.last))),
       digit: (digit) => this.toggleIsolate(this.legend.codeOfKey(digit)),
       letGo: () => this.#letGo(),
     };
@@ -98,8 +107,8 @@ class LatentMap {
     });
     listenToGestures(this.find("over"), {
       mode: () => this.mode,
-      pan: (dx, dy) => this.change(() => this.camera.pan(dx, dy)),
-      zoom: (px, py, factor) => this.change(() => this.camera.zoomAt(px, py, factor)),
+      pan: (dx, dy) => this.moveCamera(() => this.camera.pan(dx, dy)),
+      zoom: (px, py, factor) => this.moveCamera(() => this.camera.zoomAt(px, py, factor)),
       reset: () => this.goHome(),
       hover: (px, py) => this.change(() => (this.pointer = [px, py])),
       leave: () => this.change(() => (this.pointer = null)),
@@ -124,7 +133,8 @@ class LatentMap {
     this.header = header;
     const { height, above } = header;
     if (header.preview) this.#becomePreview();
-    else this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
+    else if (header.group) this.#becomeMember();
+    if (!header.preview) this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
     this.theme = readTheme(this.root);
     if (header.pace) this.player.pace = header.pace;
     if (outcome === "gap") {
@@ -150,6 +160,7 @@ class LatentMap {
     this.byCluster.retain(store.frames);
     this.renderer.retain(store.frames);
     this.resize();
+    if (outcome !== "nothing") this.member?.join();
   }
 
   /** Only plays, with its pause button: what covers it on the page takes clicks and the wheel. */
@@ -163,6 +174,18 @@ class LatentMap {
     root.setAttribute("aria-label", header.label);
     this.button("pause").hidden = false;
     if (!this.calm.matches && !previewClock.held) previewClock.play(performance.now());
+  }
+
+  /** One of several maps beside one another: time and tools are the group's. */
+  #becomeMember() {
+    if (this.member) {
+      this.member.takeHeader(this.header);
+      return;
+    }
+    this.member = new Member(this);
+    this.player.clock = this.member.clock;
+    this.root.classList.add("lm-member");
+    this.root.setAttribute("aria-label", this.header.group.title);
   }
 
   #askForAll() {
@@ -194,7 +217,7 @@ class LatentMap {
     const left = remembered.get(header.key);
     const isFirst = !this.colouring;
     player.count = store.frames.length;
-    if (header.preview) {
+    if (player.clock) {
       player.advance(0, performance.now());
     } else if (isFirst && left?.run === store.run) {
       this.#restore(left);
@@ -234,7 +257,7 @@ class LatentMap {
 
   #remember() {
     const { camera, player, store } = this;
-    if (!store.run || this.header.preview) return;
+    if (!store.run || this.player.clock) return;
     const { cx, cy, scale, homeScale } = camera;
     remembered.set(this.header.key, {
       run: store.run,
@@ -271,6 +294,37 @@ class LatentMap {
     this.isolate = -1;
     this.colouring = new Colouring(name, this.store, this.header);
     this.change();
+  }
+
+  /** Takes over how a group of maps is looked at, as far as that can be shown here. */
+  takeLook({ colour, pictures, trails, mode }) {
+    const isOffered = COLOURINGS[colour]?.needs(this.store);
+    if (isOffered && this.colouring.name !== colour) this.colourBy(colour);
+    this.change(() => Object.assign(this, { pictures, trails, mode }));
+  }
+
+  takeIsolate(colouring, code) {
+    const means = code < this.store.classNames.length || colouring === "right";
+    if (this.colouring.name === colouring && means) this.change(() => (this.isolate = code));
+  }
+
+  /** Shows as selected what is selected on another map. */
+  showSelection(points) {
+    this.selection = points;
+    this.#mark();
+    this.change();
+  }
+
+  /** Lets some points stand out, or all with null. */
+  showFocus(points) {
+    this.focus = points;
+    this.#mark();
+    this.change();
+  }
+
+  moveCamera(action) {
+    this.change(action);
+    this.member?.tellView();
   }
 
   resize() {
@@ -357,7 +411,7 @@ class LatentMap {
     const goesOn = this.player.isMoving || !arrived;
     this.lastTick = goesOn ? now : 0;
     if (goesOn) this.change();
-    else if (this.header?.preview) return;
+    else if (this.player.clock) return;
     else if (wasMoving || this.toldFrame !== this.frameToTell()) this.#tellFrame();
   }
 
@@ -368,17 +422,20 @@ class LatentMap {
     if (isEmpty || !renderer || !this.ratio) return;
     const moment = this.moment();
     const size = this.pointSize();
-    const [isolate, selecting] = [this.isolate, this.selection.length > 0];
+    const chosen = this.selection.length > 0;
+    const [isolate, selecting] = [this.isolate, chosen || this.focus !== null];
     renderer.draw({
       moment, camera, colouring, size, isolate, selecting,
       pictures: this.showsPictures(), background: this.theme.pageRgb,
     }, this.marks, store.pictures);
     this.hovered = this.pointer ? this.pointAt(...this.pointer) : -1;
-    const ofHovered = this.hovered >= 0 ? [this.hovered] : [];
+    this.member?.tellPointed(this.hovered);
+    const ofHovered = [this.hovered, this.echoed].filter((i) => i >= 0);
     drawOverlay(this.find("over").getContext("2d"), {
       store, moment, camera, colouring, size, isolate,
       byCluster: this.byCluster, hovered: this.hovered, position: player.shown,
-      trailed: !this.trails ? [] : selecting ? this.selection : ofHovered,
+      echoed: this.echoed,
+      trailed: !this.trails ? [] : chosen ? this.selection : ofHovered,
       outline: this.outline, ...this.theme,
     }, this.ratio);
     this.draws++;
@@ -433,6 +490,8 @@ class LatentMap {
       probe: probe.map((v) => v.toFixed(1)).join(","),
       selected: this.selection.length,
       hovered: this.hovered,
+      echoed: this.echoed,
+      standing: (this.selection.length ? this.selection : this.focus)?.length ?? store.n,
       isolate: this.isolate,
       colour: this.colouring.name,
       draws: this.draws,
@@ -441,6 +500,7 @@ class LatentMap {
 
   goHome() {
     this.change(() => (this.camera.atHome = true));
+    this.member?.tellHome();
   }
 
   setMode(mode) {
@@ -455,18 +515,21 @@ class LatentMap {
   toggleIsolate(code) {
     if (code < 0) return;
     this.change(() => (this.isolate = this.isolate === code ? -1 : code));
+    this.member?.tellIsolated(this.colouring.name, this.isolate);
   }
 
   select(points) {
     this.selection = points;
     this.#mark();
     this.change();
-    this.setStateValue("selection", points);
+    if (this.member) this.member.tellSelection(points);
+    else this.setStateValue("selection", points);
   }
 
   #mark() {
     this.marks = new Uint8Array(this.store.n);
-    for (const i of this.selection) this.marks[i] = 1;
+    const standing = this.selection.length ? this.selection : this.focus ?? [];
+    for (const i of standing) this.marks[i] = 1;
   }
 
   /** The frame that Python hears of: null while the newest one is followed. */
@@ -489,11 +552,12 @@ class LatentMap {
   #letGo() {
     if (this.mode !== "pan") this.setMode(this.mode);
     else if (this.selection.length) this.select([]);
-    else this.change(() => (this.isolate = -1));
+    else if (this.isolate >= 0) this.toggleIsolate(this.isolate);
   }
 
   destroy() {
     this.#remember();
+    this.member?.leave();
     cancelAnimationFrame(this.request);
     this.request = -1;
     clearTimeout(this.telling);

@@ -11,6 +11,7 @@ const TRAILS_SHOWN = 150;
  * @property {import("./colouring.js").Colouring} byCluster  for the means
  * @property {number} isolate  the code that stands out, -1 for none
  * @property {number} hovered  -1 for none
+ * @property {number} echoed  the point that is hovered on another map, -1 for none
  * @property {number} size  of a point in CSS pixels
  * @property {number[]} trailed  points whose trails are drawn
  * @property {number} position  place in time, such as 3.25
@@ -28,7 +29,8 @@ export function drawOverlay(context, marks, ratio) {
   if (marks.trailed.length) drawTrails(context, marks);
   if (marks.moment.nearest.ellipses) drawEllipses(context, marks);
   if (marks.moment.nearest.means) drawMeans(context, marks);
-  if (marks.hovered >= 0) drawRing(context, marks);
+  if (marks.hovered >= 0) drawRing(context, marks, marks.hovered);
+  if (marks.echoed >= 0) drawEcho(context, marks);
   if (marks.outline.length > 1) drawOutline(context, marks);
 }
 
@@ -118,12 +120,18 @@ function drawMeans(context, marks) {
   context.globalAlpha = 1;
 }
 
-function drawRing(context, { moment, camera, hovered, size, text }) {
+function drawRing(context, { moment, camera, size, text }, i, more = 5) {
   context.beginPath();
-  context.arc(...camera.toScreen(...moment.place(hovered)), size / 2 + 5, 0, 7);
+  context.arc(...camera.toScreen(...moment.place(i)), size / 2 + more, 0, 7);
   context.lineWidth = 3;
   context.strokeStyle = text;
   context.stroke();
+}
+
+/** Two rings: nobody points here, so it must be found from afar. */
+function drawEcho(context, marks) {
+  drawRing(context, marks, marks.echoed);
+  drawRing(context, marks, marks.echoed, 14);
 }
 
 function drawOutline(context, { outline, text }) {

@@ -184,7 +184,7 @@ export class Card {
   }
 }
 
-function drawPicture(canvas, { bytes, width, height }, i) {
+export function drawPicture(canvas, { bytes, width, height }, i) {
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d");

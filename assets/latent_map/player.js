@@ -34,6 +34,11 @@ export class LoopClock {
     return Math.min(Math.max((this.#seconds(now) - LOOP.before) / LOOP.moving, 0), 1);
   }
 
+  /** Where a run of so many frames is. */
+  place(now, last) {
+    return this.share(now) * last;
+  }
+
   play(now) {
     if (this.playing) return;
     const from = this.share(now) < 1 ? this.stopped : 0;
@@ -73,7 +78,8 @@ export class Player {
     this.following = true;
     this.stepwise = false;
     this.glide = null;
-    /** @type {LoopClock|null} what a preview follows */
+    /** What a preview, or a map of a group, follows. @type {{playing: boolean,
+     *   place: (now: number, last: number) => number}|null} */
     this.clock = null;
   }
 
@@ -149,7 +155,7 @@ export class Player {
    */
   advance(seconds, now) {
     if (this.clock) {
-      this.position = this.clock.share(now) * this.last;
+      this.position = this.clock.place(now, this.last);
       return false;
     }
     if (this.playing) {

@@ -6,18 +6,27 @@ const EDGE = 16;
 
 /** Saves what a map shows. @param {any} map  a LatentMap */
 export function savePicture(map) {
-  const { store, colouring, header } = map;
-  if (!store.frames.length) return;
+  const canvas = pictureOf(map);
+  const { store, header } = map;
+  if (canvas) download(canvas, fileName(header.name ?? "map", store.caption, words(map, "epoch")));
+}
+
+/** What a map shows, with its words, on a canvas; null before there are frames. */
+export function pictureOf(map) {
+  const { store, colouring } = map;
+  if (!store.frames.length) return null;
   // Drawn anew and read at once: WebGL keeps no picture.
   map.draw();
-  const text = (name) => map.find(name).textContent;
-  const words = {
-    title: text("epoch"), acc: text("acc"), recall: text("recall"), foot: text("foot"),
-    legendTitle: COLOURINGS[colouring.name].title,
+  const said = {
+    title: words(map, "epoch"), acc: words(map, "acc"), recall: words(map, "recall"),
+    foot: words(map, "foot"), legendTitle: COLOURINGS[colouring.name].title,
   };
   const layers = { points: map.find("points"), over: map.find("over"), ratio: map.ratio };
-  const canvas = compose(layers, words, colouring, map.legend.entries, map.theme);
-  download(canvas, fileName(header.name ?? "map", store.caption, words.title));
+  return compose(layers, said, colouring, map.legend.entries, map.theme);
+}
+
+function words(map, part) {
+  return map.find(part).textContent;
 }
 
 /**
@@ -83,7 +92,7 @@ function drawLegend(context, right, title, colouring, entries, theme) {
 }
 
 /** Hands a canvas to the person as a file. */
-function download(canvas, name) {
+export function download(canvas, name) {
   canvas.toBlob((blob) => {
     const address = URL.createObjectURL(blob);
     const link = Object.assign(document.createElement("a"), { href: address, download: name });
@@ -93,7 +102,7 @@ function download(canvas, name) {
 }
 
 /** A name that every file system takes. */
-function fileName(...parts) {
+export function fileName(...parts) {
   const plain = parts.join(" ").toLowerCase().replace(/[^a-z0-9]+/g, "-");
   return `${plain.replace(/^-+|-+$/g, "").slice(0, 100) || "map"}.png`;
 }

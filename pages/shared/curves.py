@@ -204,7 +204,7 @@ def _start_marks(lines: Sequence[Line]) -> list[Spec]:
 
 def _why_no_scores(lines: Sequence[Line]) -> str:
     if not lines:
-        return "The first epoch is under way."
+        return "The curves begin with the first epoch."
     if all(line["phase"] == "pretrain" for line in lines):
         return "Scores begin when there are clusters, after the pretraining."
     return "No labels: ACC, NMI and RI need them."
@@ -244,7 +244,7 @@ def loss_spec(lines: Sequence[Line]) -> Spec:
         title = TERMS.get(key, key.replace("_", " ").capitalize())
         panels.append(_panel(title, [_series("", key, lines, colour, "")]))
     if not panels:
-        panels = [{**_panel("Loss", []), "empty": "The first epoch is under way."}]
+        panels = [{**_panel("Loss", []), "empty": "The curves begin with the first epoch."}]
     return {**_axis(lines), "panels": panels, "name": "Loss by epoch, in nats a sample"}
 
 

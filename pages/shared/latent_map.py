@@ -8,7 +8,7 @@ in `_message`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,7 @@ __all__ = [
     "ASSETS",
     "COLOURINGS",
     "SOURCES",
+    "GroupPlace",
     "MapAnswer",
     "MapFrames",
     "join_modules",
@@ -59,6 +60,43 @@ class MapAnswer:
     frame: int
 
 
+@dataclass(frozen=True)
+class GroupPlace:
+    """A map as one of several that are looked at side by side (pages/shared/map_group.py).
+
+    Attributes
+    ----------
+    group : str
+        The group's name on the page.
+    key : str
+        Which run it is, such as its id.
+    sign, title, colour : str
+        How the run is marked: a letter, its name, a hex colour.
+    rows : sequence of int or None
+        A number for each point; equal numbers in two maps are one sample. None where the maps
+        share no samples: then only time is linked.
+    """
+
+    group: str
+    key: str
+    sign: str
+    title: str
+    colour: str
+    rows: Sequence[int] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As an entry of the map's header."""
+        rows = None if self.rows is None else [int(row) for row in self.rows]
+        return {
+            "name": self.group,
+            "key": self.key,
+            "sign": self.sign,
+            "title": self.title,
+            "colour": self.colour,
+            "rows": rows,
+        }
+
+
 def latent_map(
     frames: MapFrames,
     *,
@@ -73,6 +111,7 @@ def latent_map(
     name: str = "map",
     pace: float = 2.5,
     left_as: str | None = None,
+    group: GroupPlace | None = None,
 ) -> MapAnswer:
     """Draw a latent map that plays, scrubs, zooms and answers.
 
@@ -104,6 +143,9 @@ def latent_map(
     left_as : str, optional
         The key of another map of the same frames: this one begins as that one was left, with its
         selection, its zoom and its place in time.
+    group : GroupPlace, optional
+        Makes it one of several maps: it has no controls of its own, follows the group's time, and
+        tells Python neither of a selection nor of a frame.
 
     Returns
     -------
@@ -133,6 +175,7 @@ def latent_map(
         curve=curve,
         name=name,
         pace=pace,
+        group=None if group is None else group.to_json(),
     )
     state = st.session_state.get(key) or {}
     answer = _component()(
