@@ -1,7 +1,7 @@
 """Time machine: a run's map through all its epochs, large, with what it is made of.
 
-``?run=ID`` opens a run, ``&lens=umap`` a map of it. Nothing is trained here; a map with another
-seed is made by a process of its own.
+``?run=ID`` opens a run, ``&lens=umap`` a map of it. Nothing is trained here; a map of all samples
+and one with another seed are made by processes of their own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import streamlit as st
 from pages.shared.exports import draw_exports
 from pages.shared.gallery import draw_gallery
 from pages.shared.latent_map import latent_map
-from pages.shared.other_seed import draw_other_seed, is_busy
+from pages.shared.map_making import is_busy
+from pages.shared.other_seed import draw_other_seed
 from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
 from pages.shared.run_choice import choose_run, readable_summaries
 from pages.shared.run_map import (
+    MAP_TO_COME,
     SELECTED_ON,
     cluster_words,
     lenses_of,
@@ -36,6 +38,7 @@ from pages.shared.session import (
     take_from_link,
 )
 from pages.shared.stages import stages_line, stages_of
+from pages.shared.whole_map import draw_whole_map
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
 from vade_core.runs import RUNNING_STATES, Run, RunError, find_run
@@ -146,7 +149,7 @@ def draw_machine(run: Run, lens: str) -> None:
     frames = found.frames
     if frames is None:
         if not found.skipped:
-            words = "The map begins with the first epoch." if live else "This run has no frames."
+            words = MAP_TO_COME if live else "This run has no frames."
             st.info(words, icon=":material/map:")
         say_skipped(found)
         return
@@ -179,6 +182,8 @@ def draw_machine(run: Run, lens: str) -> None:
         title = str(frames.epochs[answer.frame])
         draw_exports(run, lens, found.numbers[answer.frame], title)
     draw_clusters(run, found)
+    st.subheader(f"All {run.config.n_samples:,} points", anchor=False)
+    draw_whole_map(run, lens, found, live)
     st.subheader("The same latents, another seed", anchor=False)
     draw_other_seed(run, lens, found, answer.frame)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vade_core import remap as remap_module
 from vade_core.cli import main
 from vade_core.locks import FileLock
 from vade_core.projection import movement, neighbour_recall, tsne, turned_onto
@@ -118,7 +117,7 @@ def test_a_recorded_run_is_never_changed(
 ) -> None:
     recorded = tmp_path / "recorded"
     shutil.copytree(run.path, recorded / "digits")
-    monkeypatch.setattr(remap_module, "recorded_root", lambda: recorded)
+    monkeypatch.setenv("VADE_RECORDED", str(recorded))
     before = sorted(path for path in recorded.rglob("*"))
     opened = Run(recorded / "digits")
     frame = last_frame(opened)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import AppServer
-from vade_core.runs import Run, list_runs
+from vade_core.runs import BROKEN, Run, list_runs
 
 pytestmark = pytest.mark.browser
 
@@ -211,28 +211,48 @@ def test_every_quick_click_on_step_is_an_epoch(app_server: AppServer, page: Any)
     page.get_by_text("Stopped. What was learnt is kept").wait_for()
 
 
+def test_what_is_switched_off_just_before_a_start_stays_off(
+    app_server: AppServer, page: Any
+) -> None:
+    """The browser sends both clicks before it has heard what the first one changed."""
+    click_both = """async (pause) => {
+      const words = [...document.querySelectorAll("label")];
+      const hold = words.find((label) => label.innerText.includes("Hold the clusters first"));
+      hold.querySelector("input, [role=switch]").click();
+      await new Promise((done) => setTimeout(done, pause));
+      const buttons = [...document.querySelectorAll("[class*=st-key-train-start] button")];
+      buttons[0].click();
+    }"""
+
+    def made() -> set[str]:
+        return {s["id"] for s in list_runs([app_server.runs]) if s["state"] != BROKEN}
+
+    known: set[str] = set()
+    for pause in (0, 40, 150, 300, 500):
+        page.goto(app_server.url + LINK)
+        page.get_by_role("radio", name="k-means", exact=True).click()
+        page.get_by_text("differs from the preset: ").wait_for()
+        page.evaluate(click_both, pause)
+        wait_for(lambda: len(made() - known) == 1, "a run is there")
+        (new,) = made() - known
+        parameters = Run(app_server.runs / new).config.parameters
+        assert (parameters["start"], parameters["clamped_epochs"]) == ("kmeans", 0), pause
+        page.wait_for_url(re.compile("clamped_epochs=0.*start=kmeans"))
+        known.add(new)
+
+
 def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
     page.goto(app_server.url + LINK)
-
-    def settled() -> None:
-        # A click while the page is being drawn anew may go to an element that is replaced.
-        page.wait_for_timeout(500)
-        page.get_by_test_id("stStatusWidget").wait_for(state="hidden")
-
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("differs from the preset: ").wait_for()
-    settled()
     toggle = page.get_by_role("switch", name="3. Hold the clusters first")
     page.get_by_role("radio", name="Random", exact=True).click()
     page.get_by_text("A random start has no clusters to hold").wait_for()
-    settled()
     assert toggle.is_disabled()
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("Held for the first").wait_for()
-    settled()
     page.get_by_text("3. Hold the clusters first").click()
     page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
-    settled()
     page.get_by_role("button", name="Start", exact=True).click()
     strip = page.locator(".vx-stages")
     strip.get_by_text("Start: k-means").wait_for()

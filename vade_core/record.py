@@ -137,10 +137,10 @@ RECORDINGS: tuple[Recording, ...] = (
     Recording(
         "vade-fails",
         "VaDE without a start",
-        "No pretraining, no start, nothing held: half of the clusters die.\n"
+        "No pretraining, no start, nothing held: clusters die.\n"
         "The same model, data and settings as VaDE with ten clusters; pretraining, start and "
-        "holding are left out. A few clusters take all the digits before the network can tell "
-        "them apart, and the empty ones never come back.",
+        "holding are left out. A few clusters take most digits before the network can tell them "
+        "apart; the others lose theirs and never get them back.",
         {
             "model": "vade",
             "clusters": 10,
@@ -239,6 +239,7 @@ def _record(
         if state != "finished":
             raise Interrupted(f"{recording.id}: {state}; the same command goes on with it.")
         run = Run(run.path)  # its configuration now holds what the start decided
+    from vade_core.evaluated import keep_evaluation
     from vade_core.slimming import fidelity, first_layout, slim  # bring torch along
 
     arriving = Path(tempfile.mkdtemp(dir=out, prefix=ARRIVING))
@@ -259,6 +260,8 @@ def _record(
                 f"{recording.id} is not recorded: half precision changes its ACC. The training is "
                 f"kept in {run.path}."
             )
+        say(f"{recording.id}: measuring it.")
+        keep_evaluation(slimmed, arriving)
         _check_budget(recording.id, out, arriving, budget)
         arriving.chmod(0o755)  # mkdtemp's folders are their maker's alone
         _settle(arriving, target)

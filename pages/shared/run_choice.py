@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,15 +17,16 @@ from pages.shared.session import (
     read_summaries,
     take_from_link,
 )
-from vade_core.runs import BROKEN
+from vade_core.record import RECORDINGS
+from vade_core.runs import BROKEN, RUNNING_STATES
 
-__all__ = ["choose_run", "readable_summaries", "run_words"]
+__all__ = ["choose_run", "list_words", "readable_summaries", "run_words"]
 
 Summary = dict[str, Any]
 
 
 def readable_summaries() -> list[Summary]:
-    """Summaries of the runs that can be opened, newest first.
+    """Summaries of the runs that can be opened: a person's own, newest first, then the recorded.
 
     Where the link asks for a run that is not among them, the page says what is wrong with it.
     """
@@ -32,7 +34,10 @@ def readable_summaries() -> list[Summary]:
     asked = query_run_id()
     if asked is not None and asked not in {summary["id"] for summary in found}:
         open_run(asked)
-    return found
+    places = {recording.id: place for place, recording in enumerate(RECORDINGS)}
+    own = [summary for summary in found if not summary["recorded"]]
+    recorded = [summary for summary in found if summary["recorded"]]
+    return own + sorted(recorded, key=lambda one: places.get(str(one["id"]), len(places)))
 
 
 def choose_run(
@@ -64,11 +69,12 @@ def choose_run(
     known = {str(summary["id"]): summary for summary in summaries}
     usual = next((run_id for run_id, summary in known.items() if first(summary)), next(iter(known)))
     take_from_link(key, "run", usual, known)
+    words = list_words(summaries)
     chosen: str = st.selectbox(
         "Run",
         list(known),
         key=key,
-        format_func=lambda run_id: run_words(known[run_id]),
+        format_func=words.__getitem__,
         label_visibility="collapsed",
         width=width,
         persist_state="session",
@@ -77,12 +83,27 @@ def choose_run(
     return chosen
 
 
+def list_words(summaries: Sequence[Summary]) -> dict[str, str]:
+    """What each run is called in a list, by its id: no two alike.
+
+    A choice comes back from the browser by these words, so that they must tell runs apart.
+    """
+    words = {str(summary["id"]): run_words(summary) for summary in summaries}
+    often = Counter(words.values())
+    return {i: f"{text} · {i}" if often[text] > 1 else text for i, text in words.items()}
+
+
 def run_words(summary: Summary) -> str:
-    """What a run is, in a line of a list."""
+    """What a run is, in a line of a list.
+
+    ACC is left out while it changes: the words of a choice may not.
+    """
+    moving = summary["state"] in (*RUNNING_STATES, "queued")
+    known = summary["acc"] is not None and not moving
     words = [
         title_of(summary),
         f"K = {summary['clusters']}",
-        f"ACC {percent(summary['acc'])}" if summary["acc"] is not None else "",
+        f"ACC {percent(summary['acc'])}" if known else "",
         "recorded" if summary.get("recorded") else date_words(summary["created"]),
     ]
     return " · ".join(word for word in words if word)

@@ -23,6 +23,7 @@ from vade_core.run_frames import (
 from vade_core.runs import CONFIG, METRICS, STAGE, Run, RunError
 
 __all__ = [
+    "MAP_TO_COME",
     "SELECTED_ON",
     "RunFrames",
     "cluster_words",
@@ -34,6 +35,8 @@ __all__ = [
     "selected_here_or_before",
     "selected_on",
 ]
+
+MAP_TO_COME = "The map comes in a moment. It begins with the untrained networks."
 
 # Session state: the points that a person selected last, and on which map.
 SELECTED_ON = "selected-on"
@@ -161,7 +164,7 @@ def draw_run_map(
         if words := cluster_words(found.frames, answer.frame):
             st.caption(words)
     elif not found.skipped:
-        words = "The map begins with the first epoch." if live else "This run has no frames."
+        words = MAP_TO_COME if live else "This run has no frames."
         st.info(words, icon=":material/map:")
     say_skipped(found)
     return answer

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.late_words import change, first_value, put_right
 from pages.shared.stages import PRETRAININGS, STARTS, method_words
 from pages.shared.usual_settings import STAGE_PARAMETERS, has_stages, key_of
 from vade_core.initialise import STARTS as KNOWN_STARTS
@@ -122,10 +123,10 @@ def _draw_choice(name: str, label: str, usual: Mapping[str, Any], words: str) ->
     titles = {"pretraining": PRETRAININGS, "start": STARTS}[name]
     preset, chosen = usual[name], _chosen(name)
     key = stage_key(name)
-    st.session_state[key] = preset if chosen is None else chosen
     value = st.pills(
         label,
         options_of(name),
+        default=first_value(key, preset if chosen is None else chosen),
         required=True,
         key=key,
         format_func=lambda option: method_words(titles, option),
@@ -143,6 +144,9 @@ def _draw_hold(
     usual: Mapping[str, Any], epochs: int, start: Any
 ) -> tuple[dict[str, Any], list[str]]:
     """The switch that holds clusters; where there is nothing to hold, it is off and says why."""
+    key = stage_key("hold")
+    # While nothing is held, the field of the number is not on the page.
+    put_right(key_of("clamped_epochs"), ever=st.session_state.get(key) is False)
     preset, chosen = usual_held(usual, epochs), _chosen("clamped_epochs")
     held = preset if chosen is None else int(chosen)
     why = ""
@@ -150,10 +154,9 @@ def _draw_hold(
         why = "A random start has no clusters to hold: this is off."
     elif epochs < 2:
         why = "A single epoch has to be free: this is off."
-    key = stage_key("hold")
-    st.session_state[key] = bool(held) and not why
     st.toggle(
         "3. Hold the clusters first",
+        value=bool(first_value(key, bool(held) and not why)),
         key=key,
         disabled=bool(why),
         on_change=_take_hold,
@@ -184,11 +187,15 @@ def _mark(preset: str) -> None:
 
 
 def _take_choice(name: str, preset: str) -> None:
+    if put_right(stage_key(name)):
+        return
     value = st.session_state[stage_key(name)]
     st.session_state[key_of(name)] = None if value == preset else value
 
 
 def _take_hold(preset: int, epochs: int) -> None:
+    if put_right(stage_key("hold")):
+        return
     held: int | None = 0
     if st.session_state[stage_key("hold")]:
         held = max(1, round(HELD_SHARE * epochs))
@@ -196,9 +203,9 @@ def _take_hold(preset: int, epochs: int) -> None:
             held = None
     elif not preset:
         held = None
-    st.session_state[key_of("clamped_epochs")] = held
+    change(key_of("clamped_epochs"), held)
 
 
 def _go_back() -> None:
     for name in STAGE_PARAMETERS:
-        st.session_state[key_of(name)] = None
+        change(key_of(name), None)

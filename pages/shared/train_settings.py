@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.figures import words_about_k
+from pages.shared.late_words import forget, lags, write_down
 from pages.shared.session import (
     fail,
     job_manager,
@@ -159,8 +160,9 @@ def parse_widths(text: str) -> list[int] | None:
 def take_over_link() -> list[str]:
     """Bring what the address carries into the page; a sentence for each thing that is wrong."""
     asked, known = dict(st.query_params), st.session_state.get("train-link")
-    if asked == known:
+    if lags("train-link", asked) or asked == known:
         return []
+    write_down("train-link", asked)
     # A person came by a link or from another page: what trains comes before what was shown.
     run_id = asked.pop("run", None) or None
     if run_id or asked or any(jobs()) or not is_there(st.session_state.get("train-run")):
@@ -168,6 +170,7 @@ def take_over_link() -> list[str]:
     if asked or known is None:
         for name, value in defaults().items():
             st.session_state[key_of(name)] = value
+            forget(key_of(name))
     problems = []
     for name, text in asked.items():
         try:
@@ -199,6 +202,7 @@ def write_link(run_id: str | None) -> None:
     if dict(st.query_params) != link:
         st.query_params.from_dict(link)
     st.session_state["train-link"] = link
+    write_down("train-link", link)
 
 
 def check_number(setting: Setting, value: float | None) -> str:
