@@ -30,7 +30,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FORMAT = 1
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-UNTRAINED = "untrained"  # the phase of the first report, made before any training
+UNTRAINED: Literal["untrained"] = "untrained"  # the phase of the first report, made before any training
 NOT_OWN = (UNTRAINED, "pretrain", "start")  # phases before the model's own epochs
 RUNNING_STATES = ("running", "paused")
 STATES = ("queued", *RUNNING_STATES, "finished", "stopped", "failed", "interrupted")

@@ -62,6 +62,7 @@ class Worker:
         self.recorder = Recorder(run)
         self.control = Control(run, self.recorder)
         self.elapsed = 0.0
+        self._looked = 0.0  # of that, before any training: it tells nothing of an epoch's pace
         self.reports = 0
         self._maps: dict[str, NDArray[np.float32]] = {}
 
@@ -118,8 +119,11 @@ class Worker:
         self._restore(model, training)
         self._baseline(dataset)
         if self.reports == 0:
+            self.control.say("A look at the untrained networks")
+            began = time.monotonic()
             before = EpochReport(UNTRAINED, 0, 0, 0, "Before any training", 0.0, {})
             self._record(model, training, before, dataset, trained, stage)
+            self.elapsed = self._looked = time.monotonic() - began
         self._announce(training, 0.0)
         for report in training:
             began = time.monotonic()
@@ -305,7 +309,7 @@ class Worker:
         done = position.epochs_done if stage == position.stage else 0
         total = sum(p.epochs for p in training.phases)
         past = sum(p.epochs for p in training.phases[:stage]) + done
-        pace = self.elapsed / past if past else None
+        pace = (self.elapsed - self._looked) / past if past else None
         self.control.say(
             phase.words,
             phase=phase.name,

@@ -1,0 +1,170 @@
+"""Interpolate: what lies between two digits, in latent space and in the prior's eyes.
+
+``?run=ID`` opens a run; ``a``, ``b``, ``way`` and others in the link are what is chosen. Nothing
+is trained here, and the browser decodes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import streamlit as st
+
+from pages.shared.exploration import (
+    Choice,
+    Exploration,
+    checked_choice,
+    choice_from_link,
+    explore,
+    line_of,
+    link_of_choice,
+    usual_choice,
+    why_no_drawing,
+)
+from pages.shared.interpolation import draw_interpolation, path_npz
+from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
+from pages.shared.run_choice import choose_run, readable_summaries
+from pages.shared.session import fail, open_run, stamp_of
+from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
+
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+[data-testid="stStatusWidget"] { display: none; }
+</style>
+"""
+
+
+def main() -> None:
+    """The chosen run's latent space, or why there is none."""
+    st.html(STYLE)
+    summaries = readable_summaries()
+    if not summaries:
+        with st.container(border=True):
+            st.markdown("#### No runs yet")
+            st.markdown("There is nothing to interpolate between: train a run first.")
+            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        return
+    head = st.container(horizontal=True, vertical_alignment="center", key="ip-head")
+    with head:
+        run = open_run(choose_run(summaries, "ip-run"))
+    if run is None:
+        return
+    try:
+        draw_page(run, head)
+    except (RunError, OSError) as error:
+        fail(str(error))
+
+
+def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
+    """The component, the download and what has to be said of this run."""
+    live = run.status()["state"] in RUNNING_STATES
+    if not has_model(run):
+        words = "It appears here with its first checkpoint." if live else "It left no checkpoint."
+        st.info(f"This run has no trained model yet. {words}", icon=":material/hourglass_empty:")
+        return
+    world = world_of(run)
+    found = explored(run, world)
+    if found is None:
+        st.info("This run has no frames, so there are no digits to choose.", icon=":material/map:")
+        return
+    model = cached_model(run)
+    digest = draw_networks(run, encoder=found.box is not None)
+    usual = usual_of(found, world)
+    choice = draw_interpolation(
+        found,
+        starting_choice(run, found, usual),
+        model,
+        digest=digest,
+        world=world,
+        key=f"ip-{run.id}",
+    )
+    keep_in_link(run, choice, usual)
+    with head:
+        st.download_button(
+            "NPZ",
+            lambda: path_npz(found, choice, model),
+            file_name=f"{run.id}-path.npz",
+            mime="application/zip",
+            icon=":material/download:",
+            on_click="ignore",
+            key="ip-npz",
+            help="Latents, samples, p(c|z) and log p(z) along the path from A to B, and the grid "
+            "between the four corners. The address of this page carries what you chose.",
+        )
+    for sentence in sentences_about(found, live=live, in_browser=digest is not None):
+        st.caption(sentence)
+
+
+def world_of(run: Run) -> str:
+    """What changes whenever anything that the page shows of a run does."""
+    numbers = run.frame_numbers()
+    last = numbers[-1] if numbers else -1
+    files = [run.path / name for name in (CONFIG, CHECKPOINT, STAGE)]
+    # A frame is written before its line of the metrics: what the line says is not known at once.
+    told = bool(line_of(run, last))
+    stamp = stamp_of(*files, run.frame_path(last))
+    return hashlib.sha256(repr((str(run.path), last, told, stamp)).encode()).hexdigest()
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def explored(_run: Run, world: str) -> Exploration | None:
+    """What `explore` gives, read once."""
+    return explore(_run)
+
+
+@st.cache_resource(show_spinner=False, max_entries=6)
+def usual_of(_found: Exploration, world: str) -> Choice:
+    """What the page opens with, worked out once."""
+    return usual_choice(_found)
+
+
+def starting_choice(run: Run, found: Exploration, usual: Choice) -> Choice:
+    """What the component begins with: what the link asks for, until the link asks for more.
+
+    The link follows what a person chooses; only one that somebody else wrote replaces it.
+    """
+    asked = choice_from_link(st.query_params)
+    notes = st.session_state.setdefault("ip-starts", {})
+    note = notes.setdefault(run.id, {})
+    if "start" not in note or (note.get("link") is not None and asked != note["link"]):
+        note["start"] = asked
+    return checked_choice(note["start"], found, usual)
+
+
+def keep_in_link(run: Run, choice: Choice, usual: Choice) -> None:
+    """Let the address carry what is chosen, unless it is what the page opens with."""
+    for name, value in link_of_choice(choice, usual).items():
+        if value is None:
+            st.query_params.pop(name, None)
+        elif st.query_params.get(name) != value:
+            st.query_params[name] = value
+    st.session_state["ip-starts"][run.id]["link"] = choice_from_link(st.query_params)
+
+
+def sentences_about(found: Exploration, *, live: bool, in_browser: bool) -> list[str]:
+    """What a person has to know of this run."""
+    said = []
+    if not found.own_clusters:
+        said.append(
+            "The prior of this model is one Gaussian: it has no p(c|z) of its own. Clusters are "
+            "those of a mixture that was fitted to its latents afterwards."
+        )
+    if found.shape is None:
+        said.append(
+            "These samples are no pictures: each is a line of its values, and real ones are shown "
+            f"as decoded from their latents. {why_no_drawing(found)}"
+        )
+    elif words := why_no_drawing(found):
+        said.append(words)
+    if live:
+        said.append(
+            f"This run still trains: the map is of {found.title}, the networks are those of its "
+            "last checkpoint."
+        )
+    if not in_browser:
+        said.append(SERVER_SENTENCE)
+    return said
+
+
+main()

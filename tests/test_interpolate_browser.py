@@ -1,0 +1,481 @@
+"""The page Interpolate in a real browser: what moves there, and what it computes."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.stats import norm
+
+from pages.shared.exploration import explore, usual_choice
+from pages.shared.interpolation import SOURCES, interpolation_script
+from pages.shared.interpolation import _read as read_source
+from tests.conftest import ROOT, AppServer, _wait_until_up
+from tests.test_app_interpolate import OWN, PLANE, VADE, explored_runs
+from vade_core import latent_paths, mixture
+from vade_core.drawing import centred
+from vade_core.rebuild import load_model
+from vade_core.runs import Run
+
+pytestmark = pytest.mark.browser
+
+__all__ = ["explored_runs"]  # a fixture
+
+FUNCTIONS = (
+    "makeWay, sphericalWay, straightWay, gridBetweenFour, evenShares, Mixture, centredDrawing, "
+    "textOfNumbers, numbersOfText, normalBelow, densityWords"
+)
+
+
+def test_the_joined_script_is_one_module_without_clashing_names() -> None:
+    script = interpolation_script()
+    assert not re.search(r"^import ", script, re.MULTILINE)
+    assert re.findall(r"^export .*?(?=\()", script, re.MULTILINE) == [
+        "export default function showInterpolation"
+    ]
+    declared = re.findall(r"^(?:function|const|let|class) (\w+)", script, re.MULTILINE)
+    assert len(declared) > 30
+    assert len(declared) == len(set(declared))
+    read_source(SOURCES[0])
+
+
+# --- What the script computes -------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def script(chromium: Any) -> Iterator[Callable[[str, Any], Any]]:
+    """Calls the page's own functions with an argument."""
+    context = chromium.new_context()
+    page = context.new_page()
+    source = interpolation_script().replace("export default ", "")
+    page.add_script_tag(content=f"{source}\nglobalThis.ip = {{{FUNCTIONS}}};", type="module")
+    page.wait_for_function("globalThis.ip !== undefined")
+    yield page.evaluate
+    context.close()
+
+
+MIXTURE = (
+    np.log(np.array([0.2, 0.5, 0.3])),
+    np.array([[-6.0, 0.0, 1.0], [0.0, 0.5, -1.0], [6.0, 0.0, 0.3]]),
+    np.log(np.array([[1.0, 1.0, 0.2], [0.5, 2.0, 1.0], [1.0, 0.3, 3.0]])),
+)
+AS_MIXTURE = (
+    "const m = new ip.Mixture(...[given.weights, given.means, given.variances]"
+    ".map((v) => Float32Array.from(v)));"
+)
+
+
+def given_mixture() -> dict[str, Any]:
+    weights, means, variances = MIXTURE
+    return {
+        "weights": weights.tolist(),
+        "means": means.ravel().tolist(),
+        "variances": variances.ravel().tolist(),
+    }
+
+
+@pytest.mark.parametrize("way", list(latent_paths.WAYS))
+def test_ways_are_those_of_python(script: Callable[..., Any], way: str) -> None:
+    a, b = np.array([-6.5, 1.0, 0.4]), np.array([7.0, -1.0, 0.1])
+    found = script(
+        f"(given) => {{ {AS_MIXTURE} return [...ip.makeWay(given.a, given.b, given.way, m)"
+        ".at(ip.evenShares(41))]; }",
+        {**given_mixture(), "a": a.tolist(), "b": b.tolist(), "way": way},
+    )
+    expected = latent_paths.path(a, b, way, np.linspace(0, 1, 41), MIXTURE)
+    np.testing.assert_allclose(np.reshape(found, (41, 3)), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("factor", [1.0, -2.0, 0.0])
+def test_slerp_is_straight_where_there_is_no_arc(script: Callable[..., Any], factor: float) -> None:
+    a = np.array([1.0, -2.0, 0.5])
+    both = script(
+        "([a, b]) => { const at = ip.evenShares(5);"
+        "return [[...ip.sphericalWay(a, b, at)], [...ip.straightWay(a, b, at)]]; }",
+        [a.tolist(), (factor * a).tolist()],
+    )
+    np.testing.assert_allclose(both[0], both[1], atol=1e-6)
+
+
+def test_responsibilities_and_density_are_those_of_torch(script: Callable[..., Any]) -> None:
+    z = np.random.default_rng(0).normal(scale=5, size=(50, 3))
+    z[0] = 400.0  # far from everything
+    shares, density, spread = script(
+        f"(given) => {{ {AS_MIXTURE} const r = m.read(given.z, 50);"
+        "return [[...r.shares], [...r.logDensity], m.spread(0)]; }",
+        {**given_mixture(), "z": z.ravel().tolist()},
+    )
+    tensors = [torch.from_numpy(v) for v in (z, *MIXTURE)]
+    expected = mixture.log_responsibilities(*tensors).exp().numpy()
+    np.testing.assert_allclose(np.reshape(shares, (50, 3)), expected, atol=1e-5)
+    np.testing.assert_allclose(density, mixture.log_marginal(*tensors).numpy(), rtol=1e-5)
+    rng = np.random.default_rng(1)
+    drawn = rng.choice(3, 400_000, p=np.exp(MIXTURE[0]))
+    sample = MIXTURE[1][drawn, 0] + rng.normal(size=len(drawn)) * np.exp(MIXTURE[2][drawn, 0] / 2)
+    assert [spread["mean"], spread["sd"]] == pytest.approx([sample.mean(), sample.std()], abs=0.03)
+    shares_of = [0.03, 0.12, 0.5, 0.9]
+    quantiles = script(
+        f"(given) => {{ {AS_MIXTURE} return given.at.map((s) => m.quantile(0, s)); }}",
+        {**given_mixture(), "at": shares_of},
+    )
+    np.testing.assert_allclose(quantiles, np.quantile(sample, shares_of), atol=0.06)
+    places = [-30.0, -6.0, -3.6, -1.0, 0.0, 0.5, 3.4, 8.0]
+    below = script("(xs) => xs.map(ip.normalBelow)", places)
+    np.testing.assert_allclose(below, norm.cdf(places), atol=1e-9)
+
+
+def test_the_grid_has_its_corners(script: Callable[..., Any]) -> None:
+    corners = np.random.default_rng(2).normal(size=(4, 3))
+    grid = script("(corners) => [...ip.gridBetweenFour(corners, 9)]", corners.tolist())
+    np.testing.assert_allclose(
+        np.reshape(grid, (81, 3)), latent_paths.between_four(list(corners), 9), atol=1e-6
+    )
+
+
+def test_a_drawing_is_centred_as_in_python(script: Callable[..., Any]) -> None:
+    rng = np.random.default_rng(4)
+    for (rows, columns), shape, box in (((60, 80), (28, 28), 20), ((50, 40), (8, 8), 8)):
+        ink = np.zeros((rows, columns))
+        top, left = rng.integers(0, 20, 2)
+        ink[top : top + 25, left : left + 6] = rng.random((25, 6))
+        ink[top + 10 : top + 14, left : left + 20] = 1.0
+        found = script(
+            "([ink, rows, columns, shape, box]) =>"
+            "[...ip.centredDrawing(ink, rows, columns, shape, box)]",
+            [ink.ravel().tolist(), rows, columns, list(shape), box],
+        )
+        np.testing.assert_allclose(np.reshape(found, shape), centred(ink, shape, box), atol=1e-6)
+    assert not any(script("() => [...ip.centredDrawing(new Float32Array(100), 10, 10, [8, 8], 8)]"))
+
+
+def test_numbers_travel_as_text(script: Callable[..., Any]) -> None:
+    numbers = [-3.5, 0.1, 1e-9, 12345.678]
+    text, back, wrong = script(
+        "(n) => { const t = ip.textOfNumbers(n);"
+        "return [t, [...ip.numbersOfText(t)], ip.numbersOfText('?')]; }",
+        numbers,
+    )
+    read = np.frombuffer(base64.b64decode(text + "=" * (-len(text) % 4), b"-_"), "<f4")
+    assert np.array_equal(read, np.array(numbers, np.float32))
+    assert back == read.tolist()
+    assert wrong is None
+
+
+def test_the_sentence_says_what_the_density_does(script: Callable[..., Any]) -> None:
+    say = "([values, way, own]) => ip.densityWords(values, way, own)"
+    assert "falls by 14 nats between the two: the path leaves the clusters" in script(
+        say, [[-20, -34, -19], "straight", True]
+    )
+    assert "rises by 5 nats" in script(say, [[-20, -14, -19], "straight", False])
+    assert "stays where the prior" in script(say, [[-20, -20.5, -19], "straight", True])
+
+
+# --- The page -----------------------------------------------------------------------------------
+
+
+class Page:
+    """The page, and how many messages it has sent."""
+
+    def __init__(self, context: Any, server: AppServer, query: str) -> None:
+        self.page = context.new_page()
+        self.page.set_default_timeout(60_000)
+        self.sent: list[Any] = []
+        self.problems: list[str] = []
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("websocket", lambda s: s.on("framesent", lambda f: self.sent.append(f)))
+        self.page.goto(f"{server.url}/interpolate?{query}")
+        self.page.wait_for_selector(".ip[data-ready]:not([data-ready=''])")
+        self.root = self.page.locator(".ip")
+
+    def until(self, holds: Callable[[], bool], words: str, seconds: float = 30) -> None:
+        deadline = time.monotonic() + seconds
+        while not holds():
+            assert time.monotonic() < deadline, f"Waited in vain until {words}."
+            self.page.wait_for_timeout(40)
+
+    def rest(self) -> None:
+        """Waits until nothing is sent any more."""
+        count = -1
+        while count != len(self.sent):
+            count = len(self.sent)
+            self.page.wait_for_timeout(900)
+
+    def pixels(self, selector: str, i: int = 0) -> np.ndarray:
+        """Grey levels of a canvas."""
+        found = (
+            self.root.locator(selector)
+            .nth(i)
+            .evaluate(
+                "c => [c.height, c.width, ...c.getContext('2d')"
+                ".getImageData(0, 0, c.width, c.height).data.filter((_, i) => i % 4 === 0)]"
+            )
+        )
+        return np.array(found[2:]).reshape(found[:2]) / 255
+
+    def tab(self, name: str) -> None:
+        self.root.locator(f".ip-tabs [data-name={name}]").click()
+        self.until(lambda: self.root.get_attribute("data-view") == name, f"{name} is open")
+
+
+@pytest.fixture(scope="module")
+def server(
+    chromium: Any, explored_runs: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AppServer]:
+    """One app for all of these tests; where there is no browser it is not started."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("interpolate_server")
+    log = folder / "server.log"
+    command = [sys.executable, "-m", "streamlit", "run", str(ROOT / "app.py")]
+    command += ["--server.headless", "true", "--server.address", "127.0.0.1"]
+    command += ["--server.port", str(port)]
+    environment = {
+        **os.environ,
+        "VADE_RUNS": str(explored_runs),
+        "VADE_RECORDED": str(folder / "recorded"),
+    }
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+            env=environment,
+        )  # fmt: skip
+        url = f"http://127.0.0.1:{port}"
+        try:
+            _wait_until_up(process, f"{url}/_stcore/health", log)
+            yield AppServer(url, explored_runs)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@pytest.fixture
+def open_page(chromium: Any, server: AppServer) -> Iterator[Callable[..., Page]]:
+    opened: list[Page] = []
+    contexts = []
+
+    def open_one(run: str, query: str = "") -> Page:
+        contexts.append(
+            chromium.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        )
+        opened.append(Page(contexts[-1], server, f"run={run}&{query}"))
+        return opened[-1]
+
+    yield open_one
+    problems = [problem for shown in opened for problem in shown.problems]
+    for context in contexts:
+        context.close()
+    assert not problems
+
+
+def test_the_slider_changes_pixels_without_a_message_and_agrees_with_torch(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    run = Run(explored_runs / VADE)
+    found, model = explore(run), load_model(run)
+    assert found is not None
+    # Two points whose pictures differ the most from one another.
+    decoded = model.decode(found.latents)
+    i = int(decoded.sum(axis=1).argmax())
+    k = int(np.abs(decoded - decoded[i]).sum(axis=1).argmax())
+    a, b = found.latent(f"p{i}"), found.latent(f"p{k}")
+    shown = open_page(VADE, f"a=p{i}&b=p{k}&way=sphere")
+    path = shown.root.locator(".ip-path")
+    shown.until(lambda: path.get_attribute("data-frames") == "11", "the strip is there")
+    latents = latent_paths.spherical(a, b, np.linspace(0, 1, 11))
+    expected = model.decode(latents.astype(np.float32)).reshape(11, 8, 8)
+    strip = np.stack([shown.pixels(".ip-strip canvas", j) for j in range(11)])
+    assert np.abs(strip - expected).max() < 0.02
+    real = shown.pixels(".ip-slot canvas")
+    np.testing.assert_allclose(real, found.pictures[i] / 255, atol=0.003)
+
+    # Everything of the path is seen without scrolling.
+    for part in (".ip-ends", ".ip-inset .ip-slider", ".ip-strip", ".ip-charts", ".ip-sentence"):
+        box = shown.root.locator(part).first.bounding_box()
+        assert box["y"] + box["height"] <= 800, part
+
+    shown.rest()
+    before, sent = shown.pixels(".ip-now"), len(shown.sent)
+    slider = shown.root.locator(".ip-inset .ip-slider").first
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    shown.page.mouse.move(box["x"] + box["width"] / 2, y)
+    shown.page.mouse.down()
+    seen = []
+    for share in np.linspace(0.55, 0.95, 6):
+        drawn = path.get_attribute("data-drawn")
+        shown.page.mouse.move(box["x"] + share * box["width"], y)
+        shown.until(lambda old=drawn: path.get_attribute("data-drawn") != old, "it is drawn")
+        seen.append(shown.pixels(".ip-now"))
+    shown.page.mouse.up()
+    t = float(path.get_attribute("data-drawn"))
+    assert t > 0.8
+    assert len({picture.tobytes() for picture in seen}) > 4
+    assert np.abs(before - seen[-1]).max() > 0.02
+    z = latent_paths.spherical(a, b, np.array([t]))
+    now = model.decode(z.astype(np.float32)).reshape(8, 8)
+    assert np.abs(shown.pixels(".ip-now") - now).max() < 0.02
+    shown.root.locator("[data-act=play]").click()
+    shown.until(lambda: float(path.get_attribute("data-drawn")) < t, "it plays back again")
+    shown.root.locator("[data-act=play]").click()
+    # The pointer on the map decodes, too.
+    box = shown.root.locator(".ip-map").bounding_box()
+    for step in range(4):
+        shown.page.mouse.move(box["x"] + 60 + 20 * step, box["y"] + 90)
+    shown.until(lambda: shown.root.locator(".ip-lens").is_visible(), "a digit follows the pointer")
+    shown.page.wait_for_timeout(700)
+    assert len(shown.sent) == sent, "something was sent to the server"
+
+    with shown.page.expect_download() as download:
+        shown.root.locator("[data-act=save]").click()
+    picture = np.array(Image.open(io.BytesIO(Path(download.value.path()).read_bytes())))
+    assert picture.shape[1] > 9 * picture.shape[0]
+
+
+def test_what_is_picked_goes_into_the_link(open_page: Callable[..., Page]) -> None:
+    shown = open_page(VADE)
+    shown.root.locator("[data-slot=B]").click()
+    shown.root.locator(".ip-offer").nth(4).click()
+    code = shown.root.locator(".ip-offer").nth(4).get_attribute("data-code")
+    shown.root.get_by_role("button", name="Through means").click()
+    shown.until(lambda: f"b={code}" in shown.page.url, "the address names B")
+    shown.until(lambda: "way=means" in shown.page.url, "the address names the way")
+    assert "mean" in shown.root.locator(".ip-sentence").inner_text()
+    # A place on the map between all points, and a cluster's mean.
+    shown.root.locator("[data-slot=A]").click()
+    shown.root.get_by_role("button", name="Cluster means").click()
+    shown.root.locator(".ip-offer").nth(2).click()
+    shown.until(lambda: "a=c2" in shown.page.url, "the address names the mean")
+    box = shown.root.locator(".ip-map").bounding_box()
+    shown.page.mouse.click(box["x"] + 4, box["y"] + 4)
+    shown.until(lambda: "a=z" in shown.page.url, "the address holds the latent")
+
+
+def test_the_grid_has_the_chosen_corners(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    shown = open_page(VADE, "view=corners")
+    tiles = shown.root.locator(".ip-tiles")
+    shown.until(lambda: tiles.get_attribute("data-painted") == "81", "the grid is there")
+    run = Run(explored_runs / VADE)
+    found, model = explore(run), load_model(run)
+    assert found is not None
+    corners = [found.latent(code) for code in usual_choice(found).corners]
+    grid = shown.pixels(".ip-tiles").reshape(9, 8, 9, 8).swapaxes(1, 2).reshape(81, 8, 8)
+    expected = model.decode(latent_paths.between_four(corners, 9).astype(np.float32))
+    assert np.abs(grid - expected.reshape(81, 8, 8)).max() < 0.02
+    own = model.decode(np.stack(corners).astype(np.float32)).reshape(4, 8, 8)
+    assert np.abs(grid[[0, 8, 72, 80]] - own).max() < 0.02
+
+
+def test_latent_sliders_and_arithmetic_move_without_a_message(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    shown = open_page(VADE, "view=sliders&digit=p5&sum=p1.p1.p7")
+    run = Run(explored_runs / VADE)
+    found, model = explore(run), load_model(run)
+    assert found is not None
+    sliders = shown.root.locator(".ip-dim input")
+    assert sliders.count() == 10
+    shown.rest()
+    sent = len(shown.sent)
+    moved = sliders.nth(3).evaluate(
+        "s => { s.value = 0.9 * s.max + 0.1 * s.min; s.dispatchEvent(new Event('input'));"
+        "return Number(s.value); }"
+    )
+    z = found.latent("p5").copy()
+    assert abs(moved - z[3]) > 0.3
+    z[3] = moved
+    expected = model.decode(z[None].astype(np.float32)).reshape(8, 8)
+    assert np.abs(shown.pixels(".ip-now") - expected).max() < 0.02
+    gamma = model.responsibilities(z[None].astype(np.float32))[0]
+    bars = shown.root.locator(".ip-sliders .ip-bar").all_inner_texts()
+    assert [int(re.findall(r"(\d+) %", text)[0]) for text in bars] == pytest.approx(
+        (100 * gamma).tolist(), abs=1
+    )
+    shown.root.locator("[data-act=reset]").click()
+    assert float(sliders.nth(3).input_value()) == pytest.approx(found.latent("p5")[3], abs=1e-3)
+    shown.page.wait_for_timeout(600)
+    assert len(shown.sent) == sent
+    # A - A + C is C.
+    shown.tab("sum")
+    same = model.decode(found.latent("p7")[None].astype(np.float32)).reshape(8, 8)
+    shown.until(lambda: np.abs(shown.pixels(".ip-now") - same).max() < 0.02, "the sum is C")
+
+
+def test_a_drawn_digit_is_centred_encoded_and_flies_to_its_place(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    shown = open_page(VADE, "view=draw")
+    shown.rest()
+    sent = len(shown.sent)
+    box = shown.root.locator(".ip-pad").bounding_box()
+    mouse = shown.page.mouse
+    mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    mouse.down()
+    for share in (0.4, 0.6, 0.8):
+        mouse.move(box["x"] + 0.55 * box["width"], box["y"] + share * box["height"], steps=3)
+    mouse.up()
+    ink = shown.pixels(".ip-pad")
+    seen = shown.pixels(".ip-draw-seen canvas")
+    assert np.abs(seen - centred(ink, (8, 8), 8)).max() < 0.005
+    model = load_model(Run(explored_runs / VADE))
+    z = model.latents(centred(ink, (8, 8), 8).reshape(1, -1).astype(np.float32))
+    rebuilt = model.decode(z).reshape(8, 8)
+    assert np.abs(shown.pixels(".ip-draw-seen canvas", 1) - rebuilt).max() < 0.03
+    shown.until(
+        lambda: shown.root.locator(".ip-map").get_attribute("data-flight") == "1.00", "it flew"
+    )
+    shown.page.wait_for_timeout(600)
+    assert len(shown.sent) == sent
+    shown.root.locator("[data-use=b]").click()
+    shown.until(lambda: "b=z" in shown.page.url, "the address carries the drawing")
+    text = re.findall(r"[?&]b=z([\w-]+)", shown.page.url)[0]
+    told = np.frombuffer(base64.b64decode(text + "=" * (-len(text) % 4), b"-_"), "<f4")
+    np.testing.assert_allclose(told, z[0], atol=0.05)
+
+
+def test_profiles_two_dimensions_and_a_server_that_decodes(
+    open_page: Callable[..., Page],
+) -> None:
+    profiles = open_page(OWN)
+    canvas = profiles.root.locator(".ip-strip canvas").first
+    profiles.until(lambda: canvas.evaluate("c => c.width") == 120, "a profile is drawn")
+    profiles.tab("draw")
+    assert "nothing to draw" in profiles.root.inner_text()
+
+    plane = open_page(PLANE, "view=plane")
+    tiles = plane.root.locator(".ip-tiles")
+    plane.until(lambda: tiles.get_attribute("data-painted") == "225", "the plane is there")
+    before = plane.pixels(".ip-tiles")
+    plane.root.get_by_role("button", name="The latents' range").click()
+    plane.until(lambda: tiles.get_attribute("data-painted") == "225", "the other plane is there")
+    assert np.abs(before - plane.pixels(".ip-tiles")).max() > 0.05
+
+    asking = open_page(VADE, "decode=server&a=p3&b=p8")
+    path = asking.root.locator(".ip-path")
+    asking.until(lambda: path.get_attribute("data-frames") == "11", "the server decoded the strip")
+    assert asking.root.get_attribute("data-ready") == "server"
+    local = open_page(VADE, "a=p3&b=p8")
+    path = local.root.locator(".ip-path")
+    local.until(lambda: path.get_attribute("data-frames") == "11", "the browser did, too")
+    for i in (0, 5, 10):
+        pair = [shown.pixels(".ip-strip canvas", i) for shown in (asking, local)]
+        assert np.abs(pair[0] - pair[1]).max() < 0.02
