@@ -27,7 +27,7 @@ from vade_core.mixture import log_responsibilities
 from vade_core.models import LatentModel
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import create_run, write_json
-from vade_core.runs import BASELINE, Run, RunConfig, RunError, read_json
+from vade_core.runs import BASELINE, UNTRAINED, Run, RunConfig, RunError, read_json
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -166,7 +166,7 @@ def say(words: str) -> None:
 def show(entry: Mapping[str, Any]) -> None:
     """An epoch, as it ends: on a terminal in one line, elsewhere only where a phase ends."""
     ends = entry["epoch"] == entry["epochs"] or entry["phase"] == "start"
-    if not sys.stderr.isatty() and not ends:
+    if entry["phase"] == UNTRAINED or (not sys.stderr.isatty() and not ends):
         return
     words = f"{entry['phase']} {entry['epoch']}/{entry['epochs']}"
     if entry.get("acc") is not None:
@@ -331,10 +331,11 @@ def last_of(lines: list[dict[str, Any]], phase: str) -> dict[str, Any] | None:
 
 
 def by_phase(lines: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Lines by the name of their phase."""
+    """Lines by the name of their phase, without that of the untrained networks."""
     found: dict[str, list[dict[str, Any]]] = {}
     for line in lines:
-        found.setdefault(line["phase"], []).append(line)
+        if line["phase"] != UNTRAINED:
+            found.setdefault(line["phase"], []).append(line)
     return found
 
 

@@ -33,6 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from arguments import Parser, positive  # noqa: E402
+from browser_pages import MEASURES  # noqa: E402
 from machine import load_words, machine_load  # noqa: E402
 
 from vade_core.runs import list_runs, recorded_root  # noqa: E402
@@ -186,6 +187,22 @@ class Bench:
             context.close()
 
     @contextlib.contextmanager
+    def app(self) -> Iterator[str]:
+        """The address of a server of the app that knows the recorded runs alone."""
+        runs = Path(tempfile.mkdtemp(dir=self.folder))
+        more = {"VADE_RUNS": str(runs), "VADE_RECORDED": str(self.recorded.resolve())}
+        with served(ROOT / "app.py", ROOT, more) as address:
+            await_answer(address)
+            yield address
+
+    @contextlib.contextmanager
+    def app_page(self, place: str) -> Iterator[Any]:
+        """A page of the app, as it is when its link is followed."""
+        with self.app() as address, self.page() as page:
+            page.goto(f"{address}{place}")
+            yield page
+
+    @contextlib.contextmanager
     def map_page(self, points: int, frames: int) -> Iterator[Any]:
         """A page that shows a map of made-up points, at rest on its last frame."""
         script = self.folder / "map_page.py"
@@ -328,6 +345,10 @@ MEASUREMENTS: dict[str, Measurement] = {
     "first-map": Measurement(
         "From `streamlit run` to the first moving map", "s", 5, False, first_moving_map
     ),
+    **{
+        name: Measurement(title, unit, goal, False, measure)
+        for name, (title, unit, goal, measure) in MEASURES.items()
+    },
 }
 """Measurements by the name that the command line knows them by."""
 
