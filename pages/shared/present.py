@@ -13,11 +13,12 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["begin_presenting", "draw_present", "leave_presenting", "presenting"]
+__all__ = ["MODE", "begin_presenting", "draw_present", "leave_presenting", "presenting"]
 
 ASSETS = Path(__file__).parents[2] / "assets" / "present"
 MODE, PRESENT = "mode", "present"
 STATE = "presenting"
+LEFT = "presenting-left"
 
 # What is hidden, but for what stands in a container of the lesson or of this file.
 HIDDEN = (
@@ -51,13 +52,13 @@ def presenting() -> bool:
 
 def begin_presenting() -> None:
     """Go into present mode; for a button's callback."""
-    st.session_state[STATE] = True
+    st.session_state[STATE], st.session_state[LEFT] = True, False
     st.query_params[MODE] = PRESENT
 
 
 def leave_presenting() -> None:
     """Leave present mode; for a button's callback."""
-    st.session_state[STATE] = False
+    st.session_state[STATE], st.session_state[LEFT] = False, True
     st.query_params.pop(MODE, None)
 
 
@@ -67,7 +68,12 @@ def draw_present() -> None:
     The link turns it on. The session keeps it, since a page that is switched to begins with a
     link of its own.
     """
-    if st.query_params.get(MODE) == PRESENT:
+    asked = st.query_params.get(MODE) == PRESENT
+    if st.session_state.get(LEFT):
+        # A request that was under way still carries the address of before.
+        st.query_params.pop(MODE, None)
+        st.session_state[LEFT] = asked
+    elif asked:
         st.session_state[STATE] = True
     elif presenting():
         st.query_params[MODE] = PRESENT

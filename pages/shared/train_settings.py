@@ -12,6 +12,7 @@ import streamlit as st
 
 from pages.shared.figures import words_about_k
 from pages.shared.late_words import forget, lags, write_down
+from pages.shared.present import MODE
 from pages.shared.session import (
     fail,
     job_manager,
@@ -160,6 +161,7 @@ def parse_widths(text: str) -> list[int] | None:
 def take_over_link() -> list[str]:
     """Bring what the address carries into the page; a sentence for each thing that is wrong."""
     asked, known = dict(st.query_params), st.session_state.get("train-link")
+    asked.pop(MODE, None)  # is not the settings' own
     if lags("train-link", asked) or asked == known:
         return []
     write_down("train-link", asked)
@@ -199,8 +201,10 @@ def write_link(run_id: str | None) -> None:
         link[name] = ",".join(value) if isinstance(value, list) else str(value).lower()
     if run_id:
         link["run"] = run_id
-    if dict(st.query_params) != link:
-        st.query_params.from_dict(link)
+    mode = st.query_params.get(MODE)
+    whole = {**link, MODE: mode} if mode else link
+    if dict(st.query_params) != whole:
+        st.query_params.from_dict(whole)
     st.session_state["train-link"] = link
     write_down("train-link", link)
 
