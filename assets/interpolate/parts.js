@@ -118,6 +118,10 @@ export class GammaBars {
     const { shares } = world.assigning.read(z, 1);
     const order = [...shares.keys()];
     if (order.length > rows.length) order.sort((a, b) => shares[b] - shares[a]);
+    else {
+      const name = (c) => String(world.clusterName(c));
+      order.sort((a, b) => name(a).localeCompare(name(b), "en", { numeric: true }) || a - b);
+    }
     rows.forEach(({ name, fill, share }, i) => {
       const c = order[i];
       name.textContent = world.clusterName(c);

@@ -45,7 +45,8 @@ export function gridPicture(studio) {
   const read = (name, otherwise) => style.getPropertyValue(name).trim() || otherwise;
   const [text, page] = [read("--st-text-color", "#31333f"), read("--st-background-color", "#fff")];
   const font = read("--st-font", "sans-serif");
-  const { pen, lines, data, settings } = studio;
+  const { pen, data, settings } = studio;
+  const lines = data.own ? data.order.map((r) => studio.lines[r]) : studio.lines;
   const ratio = pen.shape ? pen.shape[0] / pen.shape[1] : LINE_SIZE[1] / LINE_SIZE[0];
   const [side, gap, head, edge] = [pen.shape ? 56 : 110, 4, 84, 20];
   const high = Math.round(side * ratio);

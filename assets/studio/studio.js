@@ -94,9 +94,10 @@ class Studio {
     }
     grid.style.gridTemplateColumns = columns.join(" ");
     grid.style.maxWidth = `${Math.round(width)}px`;
-    const parts = data.own ? this.#heads(most) : [];
+    const shown = rows.map(() => []);
     this.lines = rows.map((row, r) => {
       const line = { row, cells: [], mean: null, real: [] };
+      const parts = shown[r];
       if (row) {
         parts.push(this.#about(row));
         line.mean = pen.canvas();
@@ -117,7 +118,8 @@ class Studio {
       if (most) parts.push(this.#nearest(row, line, most));
       return line;
     });
-    grid.replaceChildren(...parts);
+    const order = data.own ? data.order : rows.map((_, r) => r);
+    grid.replaceChildren(...(data.own ? this.#heads(most) : []), ...order.flatMap((r) => shown[r]));
     this.root.dataset.samples = rows.length * count;
   }
 

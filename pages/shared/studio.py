@@ -151,6 +151,8 @@ def studio_message(facts: StudioFacts, digest: str, initial: Settings) -> dict[s
         "own": facts.own,
         "looks": [look_of(look) for look in facts.looks],
         "rows": [_row(facts, look) for look in facts.looks] if facts.own else [],
+        # Digits in their order, as people look for them; clusters without one come last.
+        "order": [look.cluster for look in sorted(facts.looks, key=_place)],
         "nearest": _nearest(facts),
         "limits": list(facts.limits),
         "noun": facts.noun,
@@ -171,6 +173,12 @@ def look_of(look: Look) -> dict[str, Any]:
         "colour": look.colour,
         "ink": look.ink,
     }
+
+
+def _place(look: Look) -> tuple[bool, tuple[bool, float, str], int]:
+    number = look.name.isdecimal()
+    name = (not number, float(look.name) if number else 0.0, look.name)
+    return look.name == f"c{look.cluster}", name, look.cluster
 
 
 def _row(facts: StudioFacts, look: Look) -> dict[str, Any]:
