@@ -42,7 +42,7 @@ from vade_core.presets import PRESETS
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import Recorder, create_run, send, steps_asked
 from vade_core.run_frames import PHASES
-from vade_core.runs import Run, RunConfig, list_runs
+from vade_core.runs import UNTRAINED, Run, RunConfig, list_runs
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).parents[1]
@@ -164,8 +164,9 @@ def test_the_command_line_chooses_the_stages(tmp_path: Path) -> None:
     chosen = "--pretraining none --start kmeans --clamped 2"
     assert main([*words.split(), *chosen.split(), "--out", str(tmp_path / "r")]) == 0
     lines = Run(tmp_path / "r").metrics()
-    assert [line["phase"] for line in lines] == ["start", "clamped", "clamped", "free"]
-    assert lines[0]["method"] == "kmeans"
+    phases = ["untrained", "start", "clamped", "clamped", "free"]
+    assert [line["phase"] for line in lines] == phases
+    assert lines[1]["method"] == "kmeans"
 
 
 @pytest.mark.parametrize(
@@ -314,6 +315,18 @@ def test_each_stage_says_what_it_took_and_found() -> None:
     )
 
 
+def test_the_report_of_the_untrained_networks_is_no_stage() -> None:
+    before = line("untrained", 0)
+    assert stages_of(config_of(), [before, *LINES]) == stages_of(config_of(), LINES)
+    assert stages_brief(config_of(), [before, *LINES]) == stages_brief(config_of(), LINES)
+    assert stages_brief(config_of(start="random"), [before]) == ""
+    first = stages_of(config_of(), [before], {"state": "running", "phase": "pretrain"})
+    assert [stage.state for stage in first] == ["now", "ahead", "ahead", "ahead"]
+    assert (first[0].took, first[0].found) == ("now", ())
+    for spec in (score_spec, lambda lines, _: loss_spec(lines)):
+        assert spec([before, *LINES], None) == spec(LINES, None)
+
+
 def test_the_stage_under_way_and_those_to_come_are_told_apart() -> None:
     status = {"state": "running", "phase": "clamped"}
     found = stages_of(config_of(), LINES[:4], status)
@@ -376,7 +389,7 @@ def test_numbers_that_are_none_of_a_foreign_file_are_left_out() -> None:
 
 
 def test_the_stages_go_by_the_names_of_the_phases() -> None:
-    assert stages.STAGES == PHASES
+    assert {UNTRAINED: "Untrained", **stages.STAGES} == PHASES  # which is no stage
 
 
 # --- The start beside the model's own figures -----------------------------------------------------
@@ -465,8 +478,14 @@ def choose(app: AppTest, name: str, value: str) -> AppTest:
     return sound(app.run())
 
 
+def hold_switch(app: AppTest) -> Any:
+    """There is one at a time; its key changes."""
+    (found,) = [each for each in app.toggle if each.label.startswith("3. Hold")]
+    return found
+
+
 def hold(app: AppTest, value: bool) -> AppTest:
-    app.toggle(key="train-stage-hold").set_value(value)
+    hold_switch(app).set_value(value)
     return sound(app.run())
 
 
@@ -474,7 +493,7 @@ def switches(app: AppTest) -> tuple[str, str, bool]:
     pretraining, beginning = (
         app.button_group(key=f"train-stage-{name}").value for name in ("pretraining", "start")
     )
-    return pretraining, beginning, app.toggle(key="train-stage-hold").value
+    return pretraining, beginning, hold_switch(app).value
 
 
 def as_preset(preset: str) -> tuple[str, str, bool]:
@@ -546,7 +565,7 @@ def test_a_random_start_switches_holding_off_and_says_so(runs: Path) -> None:
     app = opened("train", dataset="digits")
     choose(app, "start", "random")
     assert switches(app) == ("autoencoder", "random", False)
-    assert app.toggle(key="train-stage-hold").disabled
+    assert hold_switch(app).disabled
     assert "A random start has no clusters to hold" in said(app)
     start(app)
     assert queued(runs).parameters["clamped_epochs"] == 0
@@ -589,7 +608,7 @@ def test_untouched_switches_say_nothing_to_the_run(runs: Path) -> None:
 
 def test_a_single_epoch_cannot_be_held(runs: Path) -> None:
     app = opened("train", dataset="digits", epochs="1")
-    assert app.toggle(key="train-stage-hold").disabled
+    assert hold_switch(app).disabled
     assert "A single epoch has to be free" in said(app)
     assert "differs from the preset" not in said(app)
 

@@ -43,6 +43,10 @@ STYLE = """
 HELD_SHARE = 1 / 3
 
 
+# Session state: how many switches for holding there have been.
+HOLD_SWITCH = "train-stage-hold-switch"
+
+
 def stage_key(name: str) -> str:
     """A switch's key in the session; what it stands for is kept under `key_of` its name."""
     return f"train-stage-{name}"
@@ -144,9 +148,8 @@ def _draw_hold(
     usual: Mapping[str, Any], epochs: int, start: Any
 ) -> tuple[dict[str, Any], list[str]]:
     """The switch that holds clusters; where there is nothing to hold, it is off and says why."""
-    key = stage_key("hold")
     # While nothing is held, the field of the number is not on the page.
-    put_right(key_of("clamped_epochs"), ever=st.session_state.get(key) is False)
+    put_right(key_of("clamped_epochs"), ever=st.session_state.get(_hold_key()) is False)
     preset, chosen = usual_held(usual, epochs), _chosen("clamped_epochs")
     held = preset if chosen is None else int(chosen)
     why = ""
@@ -154,13 +157,18 @@ def _draw_hold(
         why = "A random start has no clusters to hold: this is off."
     elif epochs < 2:
         why = "A single epoch has to be free: this is off."
+    shown = bool(held) and not why
+    if st.session_state.get(_hold_key(), shown) != shown:
+        # Something else has changed what is held. A new switch shows it: whatever the browser
+        # still says of the old one is of no account, and the old one's state need not be set.
+        st.session_state[HOLD_SWITCH] = st.session_state.get(HOLD_SWITCH, 0) + 1
     st.toggle(
         "3. Hold the clusters first",
-        value=bool(first_value(key, bool(held) and not why)),
-        key=key,
+        value=shown,
+        key=_hold_key(),
         disabled=bool(why),
         on_change=_take_hold,
-        args=(preset, epochs),
+        args=(_hold_key(), preset, epochs),
     )
     st.caption(why or HOLD_WORDS)
     if why:
@@ -193,11 +201,13 @@ def _take_choice(name: str, preset: str) -> None:
     st.session_state[key_of(name)] = None if value == preset else value
 
 
-def _take_hold(preset: int, epochs: int) -> None:
-    if put_right(stage_key("hold")):
-        return
+def _hold_key() -> str:
+    return f"{stage_key('hold')}-{st.session_state.get(HOLD_SWITCH, 0)}"
+
+
+def _take_hold(key: str, preset: int, epochs: int) -> None:
     held: int | None = 0
-    if st.session_state[stage_key("hold")]:
+    if st.session_state[key]:
         held = max(1, round(HELD_SHARE * epochs))
         if preset:
             held = None
