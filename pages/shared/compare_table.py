@@ -80,7 +80,7 @@ MEASURES: tuple[Measure, ...] = (
         "-log p(x|z) at the posterior mean, nats a sample",
         True,
     ),
-    Measure("seconds", "Training time", "seconds", False, "Wall clock, pauses left out"),
+    Measure("seconds", "Training time", "seconds", False, "Wall clock, pauses left out; recorded runs: one thread of a busy machine"),
 )
 
 
