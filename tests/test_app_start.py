@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import previews, session
 from pages.shared.latent_map import MapFrames
 from tests.test_app_start_load import words_of
+from vade_core.map_frames import NO_CLUSTER
 from vade_core.record import OPENING, Recording, record
 from vade_core.runs import Run
 from vade_core.worker import Worker
@@ -86,6 +87,8 @@ def test_three_recordings_play_with_a_sentence_each(
     for run_id in OPENING:
         frames, run = shown[f"playing-{run_id}"], Run(recorded / run_id)
         assert frames.n_frames == len(run.frame_numbers())
+        assert frames.epochs[0] == "untrained"
+        assert (frames.assigned(0) == NO_CLUSTER).all()
         assert ("time-machine", f"run={run_id}", f"Title of {run_id}") in links
         measured = [line["acc"] for line in run.metrics() if line["acc"] is not None]
         expected = (

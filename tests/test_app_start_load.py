@@ -302,7 +302,8 @@ def test_an_opened_run_shows_its_figures(runs: Path) -> None:
     last = Run(runs / VADE).metrics()[-1]
     assert shown["ACC"] == f"{100 * last['acc']:.1f} %"
     assert shown["Rand index"] == f"{100 * last['rand_index']:.1f} %"
-    assert shown["Epochs"] == "2"
+    epochs = next(metric for metric in app.metric if metric.label == "Epochs")
+    assert (epochs.value, epochs.delta) == ("2", "after 1 of pretraining")
     kmeans = json.loads((runs / VADE / "baseline.json").read_text())["kmeans"]
     assert app.metric[0].delta == f"{100 * (last['acc'] - kmeans['acc']):+.1f}"
     assert not app.error
@@ -360,6 +361,34 @@ def test_every_view_opens_by_link(runs: Path, view: str, run_id: str) -> None:
     app = opened("load", run=run_id, view=view)
     assert app.segmented_control(key="load-view").value == view
     assert not app.error
+
+
+def test_reconstructions_begin_with_those_of_the_untrained_networks(runs: Path) -> None:
+    slider = opened("load", run=VADE, view="reconstructions").select_slider[0]
+    assert list(slider.options) == [
+        "no training", "pretraining epoch 1", "the start", "epoch 1", "epoch 2"
+    ]  # fmt: skip
+    assert slider.value == 4  # the last frame
+
+
+def test_a_run_that_learnt_nothing_yet_opens_and_has_its_card(runs: Path) -> None:
+    path = runs / VADE
+    (path / "checkpoint.safetensors").unlink()
+    for frame in sorted((path / "frames").iterdir())[1:]:
+        frame.unlink()
+    first = (path / "metrics.jsonl").read_text().splitlines(keepends=True)[0]
+    assert json.loads(first)["phase"] == "untrained"
+    (path / "metrics.jsonl").write_text(first)
+    (path / "status.json").write_text('{"state": "interrupted", "words": "Interrupted"}')
+    words = words_of(opened("load"))
+    assert "ACC after 0 epochs" in words
+    assert "untrained" not in words
+    assert words.count("data:image/png;base64,") == 2  # both cards show a map
+    for view in ("overview", "curves", "reconstructions", "settings"):
+        app = opened("load", run=VADE, view=view)
+        assert not app.error
+        shown = {metric.label: metric.value for metric in app.metric}
+        assert (shown["ACC"], shown["Epochs"]) == (session.percent(None), "0")
 
 
 def test_a_model_without_clusters_of_its_own_is_named(runs: Path) -> None:

@@ -151,17 +151,47 @@ def test_the_selected_points_come_with_counts(runs: Path, shown: dict[str, Any])
     assert "Draw a Lasso or a Box" in words_of(app).replace("*", "")
 
 
+@pytest.mark.parametrize("at", [0, 1])
 def test_the_frame_that_is_shown_decides_what_is_said_of_it(
-    runs: Path, shown: dict[str, Any]
+    runs: Path, shown: dict[str, Any], at: int
 ) -> None:
-    shown["frame"] = 0
+    shown["frame"] = at
     shown["selected"] = [1, 2, 3]
     app = opened(run=VADE, lens="pca")
     words = words_of(app)
     assert "none yet</i>3" in words
-    line = Run(runs / VADE).metrics()[0]
+    line = Run(runs / VADE).metrics()[at]
     assert f"{100 * line['recall']['pca']:.1f} %" in words
-    assert "pretraining, epoch 1" in words
+    title = ("untrained", "pretraining, epoch 1")[at]
+    assert f"nearest on this map, {title}." in words
+    assert f"PCA, {title}: row, label" in words  # what the table is of
+
+
+def test_the_first_frame_is_of_the_untrained_networks(runs: Path, shown: dict[str, Any]) -> None:
+    opened(run=VADE, lens="pca")
+    frames = shown["maps"][f"tm-{VADE}"]["frames"]
+    assert list(frames.epochs[:3]) == ["untrained", "pretraining, epoch 1", "start"]
+    assert frames.phases[0] == "Untrained"
+    assert frames.accuracy[0] is None
+    assert (frames.assigned(0) == NO_CLUSTER).all()
+    assert np.isnan(frames.means[0]).all()
+
+
+@pytest.mark.parametrize(
+    ("at", "words"),
+    [
+        (0, ["The latents of **the untrained networks** stay"]),
+        (1, ["The latents of **pretraining, epoch 1** stay", "since the untrained networks: **"]),
+    ],
+)
+def test_another_seed_says_of_which_moment_it_is(
+    runs: Path, shown: dict[str, Any], at: int, words: list[str]
+) -> None:
+    shown["frame"] = at
+    remap(Run(runs / VADE), at, "tsne", 1)
+    said = words_of(opened(run=VADE, lens="tsne"))
+    assert all(each in said for each in words)
+    assert ("With learning" in said) == (at > 0)
 
 
 def test_how_far_to_trust_it_is_measured_when_somebody_asks(
@@ -203,11 +233,12 @@ def test_epochs_of_the_river_can_be_chosen(runs: Path, shown: dict[str, Any]) ->
     app = opened(run=VADE, lens="pca")
     choice = app.multiselect(key=f"tm-moments-{VADE}")
     known = read_run_frames(Run(runs / VADE), "pca")
-    # The pretraining has no clusters, so it is not offered.
-    assert [int(option) for option in choice.value] == known.numbers[1:]
-    assert choice.options == [str(epoch) for epoch in known.frames.epochs][1:]
+    # Neither the untrained networks nor the pretraining have clusters: they are not offered.
+    assert known.phases[:3] == ["untrained", "pretrain", "start"]
+    assert [int(option) for option in choice.value] == known.numbers[2:]
+    assert choice.options == [str(epoch) for epoch in known.frames.epochs][2:]
     assert "Points that changed their colour: start → epoch 1" in words_of(app)
-    choice.set_value([known.numbers[2]]).run()
+    choice.set_value([known.numbers[3]]).run()
     assert not app.exception
     assert "at least two epochs" in words_of(app)
 
@@ -215,11 +246,11 @@ def test_epochs_of_the_river_can_be_chosen(runs: Path, shown: dict[str, Any]) ->
 def test_a_choice_of_epochs_outlives_a_frame_that_broke(runs: Path, shown: dict[str, Any]) -> None:
     app = opened(run=VADE, lens="pca")
     numbers = read_run_frames(Run(runs / VADE), "pca").numbers
-    app.multiselect(key=f"tm-moments-{VADE}").set_value(numbers[1:4]).run()
-    Run(runs / VADE).frame_path(numbers[3]).write_bytes(b"")
+    app.multiselect(key=f"tm-moments-{VADE}").set_value(numbers[2:5]).run()
+    Run(runs / VADE).frame_path(numbers[4]).write_bytes(b"")
     app.run()
     assert not app.exception
-    assert app.multiselect(key=f"tm-moments-{VADE}").value == numbers[1:3]
+    assert app.multiselect(key=f"tm-moments-{VADE}").value == numbers[2:4]
 
 
 def test_another_seed_is_offered_where_there_is_one_and_shown_once_made(
@@ -254,7 +285,7 @@ def test_a_map_that_could_not_be_made_says_why(runs: Path, shown: dict[str, Any]
 def test_the_exports_are_those_of_the_frame_that_is_shown(
     runs: Path, shown: dict[str, Any]
 ) -> None:
-    shown["frame"] = 1
+    shown["frame"] = 2
     app = opened(run=VADE, lens="pca")
     labels = [element.proto.label for element in app.get("download_button")]
     assert labels == [

@@ -19,10 +19,12 @@ from pages.shared.digits import png_of, rows_html
 from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
 from pages.shared.session import job_manager
+from pages.shared.stages import stages_brief
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
+from vade_core.map_frames import NO_CLUSTER
 from vade_core.recorder import create_run
 from vade_core.runs import METRICS, Run, list_runs
 from vade_core.worker import Worker
@@ -307,6 +309,26 @@ def test_a_run_stopped_before_it_began_says_so(
     assert not page.subheader
 
 
+def test_a_run_stopped_before_it_learnt_anything_shows_its_untrained_networks(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    run = create_run(queue, configure(dataset="digits", lenses=["pca"], overrides=TINY))
+    worker = Worker(run)
+    worker.listener = lambda line: setattr(worker.control, "stopped", True)
+    assert worker.work() == "stopped"
+    assert [line["phase"] for line in run.metrics()] == ["untrained"]
+    page = open_page(run=run.id)
+    assert "Stopped before its first epoch: nothing is learnt yet." in said(page)
+    assert {metric.label: metric.value for metric in page.metric}["Epochs done"] == "0"
+    headings = [heading.value for heading in page.subheader]
+    assert headings == ["Scores", "Latent space", "Reconstructions", "Loss, in nats a sample"]
+    assert not page.error
+    pictures = "".join(entry.proto.body for entry in page.get("html"))
+    assert "before any training." in pictures
+    assert pictures.count("not reached") == 4
+    assert stages_brief(run.config, run.metrics()) == ""
+
+
 def test_a_finished_run_is_shown_with_all_that_it_has(
     open_page: Callable[..., AppTest], queue: Path, trained: Path
 ) -> None:
@@ -395,6 +417,7 @@ def test_map_frames_follow_the_run(trained: Path) -> None:
     numbers, lines = run.frame_numbers(), run.metrics()
     assert frames.n_frames == len(numbers)
     assert list(frames.epochs) == [
+        "untrained",
         "pretraining, epoch 1",
         "start",
         "clusters held, epoch 1",
@@ -404,8 +427,10 @@ def test_map_frames_follow_the_run(trained: Path) -> None:
     assert np.array_equal(frames.positions[-1], run.frame(numbers[-1]).maps["pca"])
     assert frames.matched[-1].tolist() == lines[-1]["matched"]
     # Before there are clusters no mean is drawn and no cluster has a class.
-    assert np.isnan(frames.means[0]).all()
-    assert (frames.matched[0] == -1).all()
+    assert found.phases[:2] == ["untrained", "pretrain"]
+    assert np.isnan(frames.means[:2]).all()
+    assert (frames.matched[:2] == -1).all()
+    assert (frames.assigned(0) == NO_CLUSTER).all()
 
 
 def test_the_priors_means_are_where_a_linear_map_puts_them(trained: Path) -> None:

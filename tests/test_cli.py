@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from vade_core.cli import main
+from vade_core.runs import Run
 
 SMALL = ["--dataset", "digits", "--subset", "300", "--hidden", "8", "--maps", "pca",
          "--epochs", "1", "--pretrain-epochs", "1", "--threads", "1"]  # fmt: skip
@@ -43,8 +44,13 @@ def test_train_evaluate_runs_and_resume(capsys: pytest.CaptureFixture[str], tmp_
     folder = tmp_path / "runs" / "first"
     code, out, err = run(capsys, "train", "--out", folder, "--json", "--clusters", "7", *SMALL)
     assert code == 0
-    assert json.loads(out)["clusters"] == 7
+    told = json.loads(out)
+    assert (told["clusters"], told["epochs"]) == (7, 1)
     assert "finished" in err
+    # Nothing is printed of the untrained networks, which the run begins with.
+    assert Run(folder).metrics()[0]["phase"] == "untrained"
+    assert "untrained" not in err
+    assert next(line for line in err.splitlines() if "loss" in line).startswith("pretrain 1/1  ")
     code, out, _ = run(capsys, "evaluate", folder, "--json")
     found = json.loads(out)
     assert code == 0

@@ -21,6 +21,7 @@ from PIL import Image
 from vade_core import cli, exports, remap
 from vade_core.cli import main
 from vade_core.exports import export_run, frame_csv, projector_zip, time_machine_html
+from vade_core.map_frames import NO_CLUSTER
 from vade_core.map_page import page_html
 from vade_core.projection import neighbour_recall
 from vade_core.recorder import write_note
@@ -89,6 +90,11 @@ def test_the_page_holds_every_map_and_every_frame_and_asks_for_nothing(trained: 
     assert [view["title"] for view in views] == ["PCA", "Latent 1 and 2"]
     for view, lens in zip(views, ("pca", "first-two"), strict=True):
         assert len(view["header"]["frames"]) == len(run.frame_numbers())
+        first = view["header"]["frames"][0]
+        assert (first["title"], first["phase"], first["accuracy"]) == (
+            "untrained", "Untrained", None
+        )  # fmt: skip
+        assert (part_of(view, "clusters")[0] == NO_CLUSTER).all()
         last = run.frame(run.frame_numbers()[-1])
         box = view["header"]["frames"][-1]["box"]
         places = np.array(box[:2]) + part_of(view, "positions")[-1] / 65535 * np.array(box[2:])
@@ -154,8 +160,9 @@ def test_the_table_has_a_line_a_point(trained: Path) -> None:
 
 def test_what_is_not_known_is_empty_in_the_table(trained: Path, unlabelled: Path) -> None:
     pretrained = Run(trained)
-    rows = csv.DictReader(io.StringIO(frame_csv(pretrained, pretrained.frame_numbers()[0], "pca")))
-    assert {(row["cluster"], row["max_gamma"]) for row in rows} == {("", "")}
+    for number in pretrained.frame_numbers()[:2]:  # of the untrained networks, of the pretraining
+        rows = csv.DictReader(io.StringIO(frame_csv(pretrained, number, "pca")))
+        assert {(row["cluster"], row["max_gamma"]) for row in rows} == {("", "")}
     run = Run(unlabelled)
     rows = csv.DictReader(io.StringIO(frame_csv(run, run.frame_numbers()[-1], "pca")))
     assert {row["label"] for row in rows} == {""}

@@ -27,6 +27,7 @@ from vade_core.archive import pack, unpack
 from vade_core.cli import main
 from vade_core.configure import configure
 from vade_core.evaluation import evaluate
+from vade_core.map_frames import NO_CLUSTER
 from vade_core.preview_frames import preview_frames
 from vade_core.projection import LENSES
 from vade_core.rebuild import load_dataset, load_model
@@ -140,6 +141,7 @@ def test_the_table_can_be_made() -> None:
     assert [r.asked.get("clusters") for r in RECORDINGS if r.asked["preset"] == "robust"] == [
         *(10, 7, 14, 10),
         None,
+        10,
     ]
     for recording in RECORDINGS:
         assert ID_PATTERN.fullmatch(recording.id)
@@ -173,7 +175,18 @@ ROBUST = schedule(("pretrain", 10), ("start", 1), ("clamped", 20), ("free", 40))
 PAPER = schedule(*[("pretrain", 10)] * 4, ("pretrain", 20), ("start", 1), ("train", 150))
 
 
-@pytest.mark.parametrize("lines", [ROBUST, PAPER, schedule(("train", 60))])
+UNTRAINED = [{"stage": 0, "phase": "untrained"}]
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ROBUST,
+        PAPER,
+        schedule(("train", 60)),
+        *(UNTRAINED + each for each in (ROBUST, PAPER, schedule(("train", 60)))),
+    ],
+)
 @pytest.mark.parametrize("wanted", [20, 30, 40])
 def test_the_chosen_frames_cover_every_part(lines: list[dict[str, Any]], wanted: int) -> None:
     kept = chosen_frames(lines, range(len(lines)), wanted)
@@ -216,8 +229,12 @@ def test_a_recording_is_a_small_copy_of_the_run(original: Run, recorded: Run) ->
         }
     numbers = recorded.frame_numbers()
     assert numbers == chosen_frames(whole, original.frame_numbers(), 20)
-    assert {lines[number]["phase"] for number in numbers} == {"pretrain", "start", "clamped",
-                                                              "free"}  # fmt: skip
+    assert {lines[number]["phase"] for number in numbers} == {
+        "untrained", "pretrain", "start", "clamped", "free"
+    }  # fmt: skip
+    assert (numbers[0], lines[0]["phase"], lines[0]["epoch"]) == (0, "untrained", 0)
+    assert lines[0]["acc"] is None
+    assert recorded.frame(0).clusters is recorded.frame(0).responsibilities is None
     assert [i for i, line in enumerate(lines) if line.get("frame")] == numbers
     for number in numbers:
         frame, other = recorded.frame(number), original.frame(number)
@@ -231,7 +248,8 @@ def test_a_recording_is_a_small_copy_of_the_run(original: Run, recorded: Run) ->
         assert lines[number]["recall"].keys() == {"tsne", "pca"}
     kept = {path.name for path in recorded.path.iterdir()}
     assert kept == {"config.json", "status.json", "note.json", "baseline.json", "metrics.jsonl",
-                    "stage.safetensors", "frames", "checkpoint.safetensors"}  # fmt: skip
+                    "stage.safetensors", "frames", "checkpoint.safetensors",
+                    "evaluation.json"}  # fmt: skip
     assert "pid" not in recorded.status()
     frames = size_of(recorded.path / "frames") / len(numbers)
     before = size_of(original.path / "frames") / len(original.frame_numbers())
@@ -330,7 +348,8 @@ def test_what_is_there_is_kept_and_made_anew_when_asked(tmp_path: Path, runs_roo
     assert "--again makes it anew" in said
     assert (tmp_path / VAE.id / "config.json").stat().st_mtime_ns == stamp
     made(tmp_path, VAE, epochs=2, again=True)
-    assert len(Run(tmp_path / VAE.id).metrics()) == 2
+    phases = [line["phase"] for line in Run(tmp_path / VAE.id).metrics()]
+    assert phases == ["untrained", "train", "train"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["runs", VAE.id]
     assert [path.name for path in (runs_root / ".recording").iterdir()] == ["lock"]
 
@@ -530,7 +549,8 @@ def test_a_previews_frames_are_the_runs(recorded: Run) -> None:
     assert list(frames.accuracy) == list(whole.accuracy)
     assert frames.caption == whole.caption
     assert frames.pictures is None
-    assert frames.epochs[0] == "pretraining"
+    assert frames.epochs[:2] == ["untrained", "pretraining"]
+    assert (frames.clusters[:2] == NO_CLUSTER).all()
     assert "start" in frames.epochs
     assert frames.epochs[-1] == "epoch 16 of 16"
     assert frames.means is not None

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from tests.conftest import AppServer
+from vade_core import worker
 from vade_core.cli import main
 from vade_core.remap import Remap
 from vade_core.runs import Run
+from vade_core.whole_map import WholeMap
 
 pytestmark = pytest.mark.browser
 
@@ -46,12 +48,12 @@ def page(chromium: Any) -> Iterator[Any]:
 
 
 class Map:
-    """The first map of a page."""
+    """A map of a page, the first if nothing is said."""
 
-    def __init__(self, page: Any) -> None:
+    def __init__(self, page: Any, number: int = 0) -> None:
         self.page = page
-        page.wait_for_selector(".lm[data-frame]")
-        self.root = page.locator(".lm").first
+        self.root = page.locator(".lm").nth(number)
+        page.locator(".lm[data-frame]").nth(number).wait_for()
 
     def state(self, name: str) -> str:
         return str(self.root.get_attribute(f"data-{name}"))
@@ -115,6 +117,10 @@ def test_scrub_select_look_at_the_river_and_save_the_picture(
     before = shown.state("probe")
     shown.scrub(0)
     assert shown.state("probe") != before
+    assert shown.root.locator(".lm-epoch").inner_text().startswith("untrained")
+    assert shown.root.locator(".lm-phase title").first.text_content() == "Untrained"
+    page.get_by_text("nearest on this map, untrained.").wait_for()
+    shown.scrub(1)
     assert "pretraining, epoch 1" in shown.root.inner_text()
     page.get_by_text("nearest on this map, pretraining, epoch 1").wait_for()
 
@@ -181,6 +187,38 @@ def test_the_map_of_another_seed_is_made_by_a_process_and_then_shown(
     found = Remap(run, number, "tsne", 1).find(run.frame(number))
     assert found is not None
     assert f"{found.moved:.2f}" in page.get_by_text("Mean distance that points moved").inner_text()
+
+
+def test_all_samples_are_mapped_by_a_process_and_their_pictures_come_when_selected(
+    page: Any, app_server: AppServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = app_server.runs / RUN
+    words = ["train", "--dataset", "digits", "--subset", "400", "--hidden", "32,32"]
+    more = ["--preset", "short", "--pretrain-epochs", "1", "--epochs", "1", "--maps", "tsne"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "STAGE_SIZE", 150)
+        assert main([*words, *more, "--out", str(folder)]) == 0
+    page.goto(f"{app_server.url}/time-machine?run={RUN}")
+    first = Map(page)
+    assert "150 of 400 shown" in first.root.inner_text()
+    page.get_by_role("button", name="All 400 points").dblclick()
+    page.locator(".lm").nth(1).wait_for()
+    whole = Map(page, 1)
+    whole.until(lambda: "400 of 400 shown" in whole.root.inner_text(), "all samples are there")
+    whole.root.scroll_into_view_if_needed()
+    scale = whole.state("scale")
+    whole.lasso_everything()
+    whole.until(lambda: int(whole.state("selected")) > 200, "points are selected")
+    page.get_by_role("heading", name=f"{whole.state('selected')} selected points").wait_for()
+    assert page.locator(".vg-pictures img").count() > 50
+    assert (whole.state("selected") != first.state("selected"), whole.state("scale")) == (
+        True,
+        scale,
+    )
+    run = Run(folder)
+    found = WholeMap(run, "tsne").find(run.frame(run.frame_numbers()[-1]))
+    assert found is not None
+    assert len(found.frame.latents) == 400
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

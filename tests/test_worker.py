@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -81,24 +82,29 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:
     lines = undisturbed.metrics()
     assert [(line["phase"], line["epoch"]) for line in lines] == [
+        ("untrained", 0),
         *(("pretrain", epoch) for epoch in (1, 2, 3)),
         ("start", 0),
         ("clamped", 1),
         *(("free", epoch) for epoch in (2, 3, 4)),
     ]
     names = ("acc", "nmi", "rand_index", "ari", "test_acc", "test_nmi", "test_rand_index")
-    for line in lines:
-        assert line["seconds"] > 0
+    for number, line in enumerate(lines):
+        assert line["report"] == number
+        assert (line["seconds"] > 0) == (number > 0)
         for name in names:
-            assert (line[name] is None) == (line["phase"] == "pretrain")
+            assert (line[name] is None) == (line["phase"] in ("untrained", "pretrain"))
+    elapsed = [line["elapsed"] for line in lines]
+    assert elapsed == sorted(elapsed)
+    assert elapsed[0] > 0
     last = lines[-1]
     weight = undisturbed.config.parameters["reconstruction_weight"]
     terms = weight * last["reconstruction"] + last["latent_kl"] + last["cluster_kl"]
     assert last["loss"] == pytest.approx(terms, rel=1e-5)
     assert last["val_loss"] is not None
     assert undisturbed.status()["state"] == "finished"
-    assert undisturbed.frame_numbers() == list(range(8))
-    frame, stage = undisturbed.frame(7), undisturbed.stage()
+    assert undisturbed.frame_numbers() == list(range(9))
+    frame, stage = undisturbed.frame(8), undisturbed.stage()
     assert frame.latents.shape == (400, 10)
     assert frame.maps["pca"].shape == (400, 2)
     assert frame.responsibilities is not None
@@ -110,6 +116,25 @@ def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:
     assert sorted(np.bincount(stage.labels[stage.shown])) == [2] * 10
     baseline = json.loads((undisturbed.path / "baseline.json").read_text())
     assert 0.4 < baseline["kmeans"]["acc"] < 0.95
+
+
+def test_the_first_report_is_of_the_networks_as_their_seed_made_them(undisturbed: Run) -> None:
+    from vade_core.rebuild import build_model, load_dataset
+
+    line, frame = undisturbed.metrics()[0], undisturbed.frame(0)
+    assert not {"loss", "reconstruction", "sizes", "matched", "classes"} & line.keys()
+    assert line["val_loss"] is None
+    assert line["frame"] is True
+    assert line["recall"].keys() == frame.maps.keys() == {"pca"}
+    assert frame.clusters is None
+    assert frame.responsibilities is None
+    assert frame.prior == {}
+    model, dataset = build_model(undisturbed.config), load_dataset(undisturbed.config)
+    model.stream(dataset.samples)
+    expected = model.latents(dataset.samples, precision=undisturbed.config.precision)
+    kept = expected[undisturbed.stage().rows].astype(np.float16)  # as frames are kept
+    np.testing.assert_array_equal(frame.latents, kept)
+    assert np.abs(frame.latents - undisturbed.frame(1).latents).max() > 0.01
 
 
 def test_the_final_models_prediction_is_the_last_lines_accuracy(undisturbed: Run) -> None:
@@ -335,7 +360,9 @@ def test_frames_are_thinned_to_about_as_many_as_wanted(tmp_path: Path) -> None:
     lines, numbers = run.metrics(), run.frame_numbers()
     assert 8 <= len(numbers) <= 15
     assert numbers[-1] == lines[-1]["report"]
-    for phase in ("pretrain", "start", "clamped", "free"):  # the last of each phase is kept
+    assert numbers[0] == 0
+    # The last of each phase is kept.
+    for phase in ("untrained", "pretrain", "start", "clamped", "free"):
         assert max(line["report"] for line in lines if line["phase"] == phase) in numbers
 
 
@@ -367,6 +394,28 @@ def test_pause_step_resume_and_stop(tmp_path: Path) -> None:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_untrained_report_is_no_step(tmp_path: Path, steps: int) -> None:
+    run = create_run(tmp_path, small_config())
+    phases = []
+
+    def listener(line: dict[str, Any]) -> None:
+        phases.append(line["phase"])
+        if line["phase"] == "untrained":
+            for _ in range(steps):
+                send(run, "step")
+
+    worker = threading.Thread(target=Worker(run, listener).work)
+    worker.start()
+    try:
+        assert wait_for(run, ("paused",), 30) == "paused"
+        assert phases == ["untrained", *["pretrain"] * steps]
+    finally:
+        send(run, "stop")
+        worker.join(30)
+    assert run.state == "stopped"
 
 
 def test_a_failure_is_told_in_a_sentence(tmp_path: Path) -> None:
@@ -425,7 +474,7 @@ def test_a_finished_run_trains_on(jobs: JobManager) -> None:
         jobs.resume(run)
     jobs.resume(run, more_epochs=2)
     deadline = time.monotonic() + 60
-    while len(run.metrics()) < 10 and time.monotonic() < deadline:
+    while len(run.metrics()) < 11 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert wait_for(run, ("finished", "failed"), 60) == "finished"
     assert [line["epoch"] for line in run.metrics()][-5:] == [2, 3, 4, 5, 6]
@@ -436,7 +485,7 @@ def test_a_second_manager_does_not_start_a_run_twice(jobs: JobManager) -> None:
     try:
         run = second.submit(small_config())
         assert wait_for(run, ("finished", "failed"), 60) == "finished"
-        assert len(run.metrics()) == 8
+        assert len(run.metrics()) == 9
     finally:
         second.close()
 

@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.runs import (
     ID_PATTERN,
+    UNTRAINED,
     Run,
     RunError,
     is_recorded,
@@ -389,6 +390,8 @@ class _Progress:
         self._say(f"\r[{bar:<30}] {words}{time_left}\033[K")
 
     def line(self, entry: dict[str, Any]) -> None:
+        if entry["phase"] == UNTRAINED:
+            return  # there is nothing to tell yet
         parts = [f"{entry['phase']} {entry['epoch']}/{entry['epochs']}"]
         if "loss" in entry:
             parts.append(f"loss {entry['loss']:.2f}")

@@ -43,7 +43,8 @@ ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FORMAT = 1
 ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-UNTRAINED: Literal["untrained"] = "untrained"  # the phase of the first report, made before any training
+# The phase of the first report, made before any training.
+UNTRAINED: Literal["untrained"] = "untrained"
 NOT_OWN = (UNTRAINED, "pretrain", "start")  # phases before the model's own epochs
 RUNNING_STATES = ("running", "paused")
 STATES = ("queued", *RUNNING_STATES, "finished", "stopped", "failed", "interrupted")

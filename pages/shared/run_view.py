@@ -168,7 +168,7 @@ def draw_reconstructions(run: Run, live: bool) -> None:
 def _reconstructions(run: Run) -> None:
     numbers = run.frame_numbers()
     if not numbers:
-        st.info("Reconstructions come with the first epoch.", icon=":material/hourglass_top:")
+        st.info("Reconstructions come with the first frame.", icon=":material/hourglass_top:")
         return
     titles = {line.get("report"): _epoch_words(line) for line in cached_metrics(run)}
     chosen = numbers[-1]
@@ -188,11 +188,10 @@ def _reconstructions(run: Run) -> None:
 
 
 def _epoch_words(line: dict[str, Any]) -> str:
-    names = {"pretrain": "pretraining", "start": "the start"}
+    # What stands after the word "after".
+    names = {UNTRAINED: "no training", "pretrain": "pretraining", "start": "the start"}
     name = names.get(line["phase"], "")
-    if line["phase"] == UNTRAINED:
-        return "before any training"
-    if line["phase"] == "start":
+    if line["phase"] in (UNTRAINED, "start"):
         return name
     return f"{name} epoch {line['epoch']}".strip()
 

@@ -16,7 +16,7 @@ import streamlit as st
 
 from pages.shared.session import duration, percent
 from vade_core.archive_checks import is_number
-from vade_core.runs import RUNNING_STATES, RunConfig
+from vade_core.runs import RUNNING_STATES, UNTRAINED, RunConfig
 
 Line = Mapping[str, Any]
 
@@ -331,7 +331,8 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
             parts.append(f"{start_words(config)}{'' if score is None else ' ' + percent(score)}")
         elif own:
             parts.append(f"{_BRIEF[phase]} {len(own)}")
-    return " → ".join(parts) if len(plan) > 1 and lines else ""
+    begun = any(line["phase"] != UNTRAINED for line in lines)
+    return " → ".join(parts) if len(plan) > 1 and begun else ""
 
 
 def _words(stage: Stage) -> str:

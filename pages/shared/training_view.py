@@ -102,8 +102,8 @@ def _place(name: str) -> Any:
 def _draw_nothing_yet(places: dict[str, Any]) -> None:
     places["head"].header("Train a model")
     places["words"].markdown(
-        "Choose a model and press **Start**. The curves and the map begin with the first "
-        "epoch.  \nTraining goes on if you leave or reload this page."
+        "Choose a model and press **Start**. The map begins with the untrained networks, the "
+        "curves begin with the first epoch.  \nTraining goes on if you leave or reload this page."
     )
 
 
@@ -117,7 +117,8 @@ def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
             width="stretch",
         )
         _draw_controls(run, state)
-    places["words"].markdown(words_of(status, queue, run.id, begun=bool(lines)))
+    begun = any(line["phase"] != UNTRAINED for line in lines)
+    places["words"].markdown(words_of(status, queue, run.id, begun))
     if state == "failed":
         with places["error"]:
             fail(str(status.get("error") or "It failed without a word."))
@@ -277,7 +278,7 @@ def words_of(status: dict[str, Any], queue: list[str], run_id: str, begun: bool 
     if state == "finished":
         return "Finished. The run is kept: open it to explore, or start another."
     if state == "stopped" and not begun:
-        return "Stopped before its first epoch: there is nothing to see yet. It can still go on."
+        return "Stopped before its first epoch: nothing is learnt yet. It can still go on."
     if state == "stopped":
         return "Stopped. What was learnt is kept, and it can go on from here."
     if state == "interrupted":
