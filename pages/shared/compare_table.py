@@ -80,7 +80,13 @@ MEASURES: tuple[Measure, ...] = (
         "-log p(x|z) at the posterior mean, nats a sample",
         True,
     ),
-    Measure("seconds", "Training time", "seconds", False, "Wall clock, pauses left out; recorded runs: one thread of a busy machine"),
+    Measure(
+        "seconds",
+        "Training time",
+        "seconds",
+        False,
+        "Wall clock, pauses left out; the recorded runs had one thread of a busy machine",
+    ),
 )
 
 
