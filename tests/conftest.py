@@ -38,6 +38,14 @@ class AppServer:
     runs: Path
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The recordings that are shipped are no part of a test that does not ask for them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VADE_RECORDED", str(tmp_path_factory.mktemp("recorded")))
+        yield
+
+
 @pytest.fixture
 def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder for runs, which VADE_RUNS names."""
