@@ -251,7 +251,10 @@ def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: A
     assert toggle.is_disabled()
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("Held for the first").wait_for()
-    page.get_by_text("3. Hold the clusters first").click()
+    switch = page.get_by_text("3. Hold the clusters first")
+    # While the page is drawn anew, the old switch may still stand below the new one.
+    wait_for(lambda: switch.count() == 1, "there is one switch")
+    switch.click()
     page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
     strip = page.locator(".vx-stages")
