@@ -481,6 +481,8 @@ class LatentMap {
   #report(moment) {
     const { store, player, camera } = this;
     const probe = store.n ? camera.toScreen(...moment.place(0)) : [0, 0];
+    // A map of one frame has no time to travel through, unless more are to come.
+    this.root.classList.toggle("lm-still", store.frames.length === 1 && !this.header.live);
     Object.assign(this.root.dataset, {
       renderer: this.renderer.name,
       frame: player.nearest,
