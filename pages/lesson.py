@@ -188,7 +188,7 @@ def draw_question(step: int, scene: Scene, shown: bool) -> None:
     if question.kind == "choice":
         draw_choices(step, question, guesses.get(step), answer)
     elif question.kind == "share":
-        guesses[step] = draw_share(step, guesses.get(step), frozen=shown)
+        draw_share(step, guesses.get(step), frozen=shown)
     elif question.options:
         guesses[step] = draw_many(step, question, guesses.get(step), frozen=shown)
     if answer is not None:
@@ -232,19 +232,25 @@ def choose(step: int, guess: int) -> None:
         st.session_state[GUESSES][step] = guess
 
 
-def draw_share(step: int, guess: Any, *, frozen: bool) -> float:
-    """A slider for a share; the server hears of it when it is let go."""
-    found = st.slider(
+def draw_share(step: int, guess: Any, *, frozen: bool) -> None:
+    """A slider for a share; one that nobody has moved is no guess."""
+    st.slider(
         "Your guess",
         0,
         100,
         50 if guess is None else round(100 * guess),
         format="%d %%",
         key=f"ls-share-{step + 1}",
+        on_change=note_share,
+        args=(step,),
         disabled=frozen,
         label_visibility="collapsed",
     )
-    return float(found) / 100
+
+
+def note_share(step: int) -> None:
+    """Note where a person has moved the slider to."""
+    st.session_state[GUESSES][step] = float(st.session_state[f"ls-share-{step + 1}"]) / 100
 
 
 def draw_many(step: int, question: Question, guess: Any, *, frozen: bool) -> list[int]:

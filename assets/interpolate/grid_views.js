@@ -63,7 +63,7 @@ export class CornersView {
     const clusters = new Set(likeliestClusters(world.assigning.read(this.z, n).shares, n, world.assigning.k));
     this.words.textContent = "The four corners are chosen; everything between is a weighted mean of "
       + `their latents, decoded. The grid lies in ${clusters.size} cluster${clusters.size > 1 ? "s" : ""}.`;
-    map.showTrack(this.z, n, corners.map((z, i) => [String(i + 1), z]));
+    map.showTrack(this.z, n, corners.map((z, i) => ["↖↗↙↘"[i], z]));
     map.showSpot(null);
     this.tiles.canvas.dataset.painted = 0;
     engine?.many("corners", this.z, n, (values, first, count) => this.tiles.paint(values, first, count));

@@ -295,6 +295,7 @@ def counted_words(compared: Sequence[Compared], evaluations: Sequence[Found | No
         for where, signs in counts.items()
     )
     return (
-        "Silhouette, Calinski-Harabasz, kNN error and reconstruction are of the latents, with the "
-        f"true labels, counted on {words}. The other measures are of all samples."
+        "Silhouette, Calinski-Harabasz and kNN error are of the latents, with the true labels; "
+        f"they and the reconstruction at the posterior mean are counted on {words}. The other "
+        "measures are of all samples."
     )

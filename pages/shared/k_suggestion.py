@@ -120,7 +120,10 @@ def suggestion_words(curve: KCurve, told: bool, k: int) -> list[str]:
     low, high = curve.near
     height = float(curve.modularity.max())
     where = "this VaDE's latents" if told else "the autoencoder's latents, before any cluster"
-    words = [f"#### It suggests K = {curve.best}"]
+    # What most draws say counts as well: they may not agree with all samples together.
+    usual = Counter(curve.peaks).most_common(1)[0][0] if curve.peaks else curve.best
+    also = "" if usual == curve.best else f", or {usual}"
+    words = [f"#### It suggests K = {curve.best}{also}"]
     said = f"The highest modularity, {height:.3f}, from {curve.n_samples:,} of {where}."
     if curve.at_the_end:
         said += f" It still rises at K = {curve.best}, the largest that was tried."

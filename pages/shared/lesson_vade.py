@@ -73,7 +73,7 @@ def hills(runs: LessonRuns) -> Scene:
         heading=f"A prior with {number_word(k) if k else 'many'} hills",
         sentences=(
             "VaDE's prior has a hill for every cluster.",
-            "Choose a hill, then a place on it; the decoder draws what lives there.",
+            "The decoder draws what lives on a hill: one is open, the others after the answer.",
             "In a column every cluster gets the same noise ε.",
         ),
         formula=r"\begin{gathered} p(c)=\pi_c,\quad p(z\mid c)=\mathcal N(\mu_c,\,\sigma_c^2 I)\\"
@@ -107,9 +107,9 @@ def belonging(runs: LessonRuns) -> Scene:
             return Answer("These two lie in one cluster: it never changes its mind.")
         places = joined([f"{100 * at:.0f} %" for at in changes.at])
         words = (
-            f"From this {digits.names[a]} to this {digits.names[b]}: at **{places}** of the way "
-            f"(cluster {joined_names(digits.found, changes.clusters)}). There two hills, times "
-            "their weights, are equally high."
+            f"From the {digits.names[a]} to the {digits.names[b]} that stood here first: at "
+            f"**{places}** of the way (cluster {joined_names(digits.found, changes.clusters)}). "
+            "There two hills, times their weights, are equally high."
         )
         at = changes.at[0]
         right = 3 if len(changes.at) > 1 else 0 if at < 0.4 else 1 if at <= 0.6 else 2

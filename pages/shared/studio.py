@@ -187,10 +187,11 @@ def _row(facts: StudioFacts, look: Look) -> dict[str, Any]:
     weight = f"weight π {_share(facts.weights[c])}"
     held = [] if size is None else ["empty" if size == 0 else f"{size:,}"]
     if purity is not None:
-        held.append(f"{_share(purity)} pure")
+        # Of the stage set, unlike the size: some hundred samples a cluster.
+        held.append(f"≈ {100 * purity:.0f} % pure")
     words = [weight] + ([] if size is None else [f"{size:,} samples"])
     if purity is not None:
-        words.append(f"{_share(purity)} of them of one {facts.noun}")
+        words.append(f"{_share(purity)} of those on the map of one {facts.noun}")
     return {
         **look_of(look),
         "lines": [f"π {_share(facts.weights[c])}", *([", ".join(held)] if held else [])],
