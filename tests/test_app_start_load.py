@@ -341,18 +341,24 @@ def test_a_subset_is_named_on_card_and_header(runs: Path) -> None:
     assert words not in words_of(opened("load", run=VADE))
 
 
-def test_an_opened_run_leads_to_the_time_machine(
+def test_an_opened_run_leads_to_the_pages_that_look_into_it(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def leads(app: AppTest) -> list[str]:
         links = [element.proto for element in app.get("page_link")]
         return [link.label for link in links if link.query_string == f"run={VADE}"]
 
-    assert leads(opened("load", run=VADE)) == ["Time machine"]
+    pages = [
+        "Time machine",
+        "Clusters: samples of each",
+        "Interpolate: ways through its latents",
+        "How many clusters?",
+    ]
+    assert leads(opened("load", run=VADE)) == pages
     answer = MapAnswer(np.arange(12), 0)
     monkeypatch.setattr("pages.shared.run_view.draw_run_map", lambda *_, **__: answer)
     found = leads(opened("load", run=VADE))
-    assert found == ["Time machine", "12 selected. See their digits in the Time machine"]
+    assert found == [*pages, "12 selected. See their digits in the Time machine"]
 
 
 @pytest.mark.parametrize("view", ["overview", "curves", "reconstructions", "settings"])

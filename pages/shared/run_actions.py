@@ -13,6 +13,11 @@ from vade_core.data import DATASETS
 from vade_core.runs import RUNNING_STATES, Run, RunError, runs_root
 
 TIME_MACHINE = "pages/time-machine.py"
+EXPLORING = (
+    ("pages/clusters.py", "Clusters: samples of each"),
+    ("pages/interpolate.py", "Interpolate: ways through its latents"),
+    ("pages/how-many-clusters.py", "How many clusters?"),
+)
 LOAD_PAGE, TRAIN_PAGE = "pages/load.py", "pages/train.py"
 MOST_EPOCHS = 10_000
 EDITS = "edits"  # session state: how often something was renamed
@@ -43,6 +48,9 @@ def draw_actions(run: Run, state: str) -> None:
                 query_params={"run": run.id},
                 help="The map through all its epochs, large, with the digits behind the points.",
             )
+        with st.popover("Explore", icon=":material/travel_explore:", key=f"explore-{run.id}"):
+            for page, label in EXPLORING:
+                st.page_link(page, label=label, query_params={"run": run.id})
         if is_recorded(run):
             _copy(run)
         else:
