@@ -199,8 +199,9 @@ class Worker:
         precision = "fp32" if training.finished else model.precision_
         clusters = None
         gamma = None
-        latents = model.latents(dataset.samples, precision=precision)
+        latents = None
         if report.phase not in (UNTRAINED, "pretrain"):
+            latents = model.latents(dataset.samples, precision=precision)
             model.update_clusters(latents if not self.config.split else latents[~dataset.is_test])
             gamma = model.responsibilities(latents)
             clusters = gamma.argmax(axis=1).astype(np.int64)
@@ -235,8 +236,13 @@ class Worker:
             own = clusters[~dataset.is_test] if self.config.split else clusters
             entry["start_agreement"] = float(np.mean(own == start))
         if self._wants_frame(training):
-            rows = stage.rows
-            frame = self._frame(model, stage, latents[rows], gamma, clusters)
+            # Before there are clusters, nobody asks for the latents of the others.
+            shown = (
+                model.latents(dataset.samples[stage.rows], precision=precision)
+                if latents is None
+                else latents[stage.rows]
+            )
+            frame = self._frame(model, stage, shown, gamma, clusters)
             self.recorder.frame(frame)
             entry["frame"] = True
             # How far each map may be trusted: shares of the 10 nearest neighbours that it keeps.
