@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics.pairwise import euclidean_distances
 
 from vade_core.models.base import LatentModel
 
@@ -40,8 +41,7 @@ def squared_distances(points: ArrayLike, others: ArrayLike) -> FloatArray:
         raise ValueError(
             f"Shapes {a.shape} and {b.shape} do not go together: give rows of one width."
         )
-    squared = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1)[None, :] - 2.0 * (a @ b.T)
-    return np.maximum(squared, 0.0)
+    return np.asarray(euclidean_distances(a, b, squared=True), dtype=np.float64)
 
 
 def nearest_rows(centres: ArrayLike, points: ArrayLike, count: int) -> NDArray[np.int64]:
