@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
-from pages.shared.run_choice import choose_run, readable_summaries
+from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.session import fail, model_title, open_run, percent
 from pages.shared.studio import (
     Settings,
@@ -41,24 +41,15 @@ from pages.shared.studio_files import clusters_csv, draw_on_server, samples_npz
 from vade_core.data import DataError
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
-STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
-[data-testid="stStatusWidget"] { display: none; }
-</style>
-"""
 LINK_NAMES = ("count", "temperature", "seed", "order")
 
 
 def main() -> None:
     """The chosen run's clusters, or why there are none."""
-    st.html(STYLE)
+    st.html(WIDE)
     summaries = readable_summaries()
     if not summaries:
-        with st.container(border=True):
-            st.markdown("#### No runs yet")
-            st.markdown("This page shows what the clusters of a run draw: train one first.")
-            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        say_no_runs("This page shows what the clusters of a run draw: train one first.")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="cs-head"):
         run_id = choose_run(summaries, "cs-run", first=draws_by_cluster)

@@ -23,27 +23,17 @@ from pages.shared.exploration import (
 )
 from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
-from pages.shared.run_choice import choose_run, readable_summaries
+from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.session import fail, open_run, stamp_of
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
-
-STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
-[data-testid="stStatusWidget"] { display: none; }
-</style>
-"""
 
 
 def main() -> None:
     """The chosen run's latent space, or why there is none."""
-    st.html(STYLE)
+    st.html(WIDE)
     summaries = readable_summaries()
     if not summaries:
-        with st.container(border=True):
-            st.markdown("#### No runs yet")
-            st.markdown("There is nothing to interpolate between: train a run first.")
-            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        say_no_runs("There is nothing to interpolate between: train a run first.")
         return
     head = st.container(horizontal=True, vertical_alignment="center", key="ip-head")
     with head:

@@ -19,6 +19,7 @@ from pages.shared.run_cards import (
     title_of,
     what_it_is,
 )
+from pages.shared.run_choice import say_no_runs
 from pages.shared.run_view import VIEWS, draw_summary
 from pages.shared.session import (
     duration,
@@ -79,10 +80,7 @@ def draw_list() -> None:
         st.success(f"{plain_label(gone)} was deleted.", icon=":material/delete:")
     summaries = read_summaries()
     if not summaries:
-        with st.container(border=True):
-            st.markdown("#### No runs yet")
-            st.markdown("Train one, or bring one in that somebody gave you.")
-            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        say_no_runs("Train one, or bring one in that somebody gave you.")
         return
     shown = draw_filters(summaries)
     if not shown:

@@ -16,7 +16,7 @@ from pages.shared.latent_map import latent_map
 from pages.shared.map_making import is_busy
 from pages.shared.other_seed import draw_other_seed
 from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
-from pages.shared.run_choice import choose_run, readable_summaries
+from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import (
     MAP_TO_COME,
     SELECTED_ON,
@@ -48,23 +48,13 @@ ABOVE = 160
 LEAST_HEIGHT = 520
 MOST_MOMENTS = 8
 
-STYLE = """
-<style>
-[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
-[data-testid="stStatusWidget"] { display: none; }
-</style>
-"""
-
 
 def main() -> None:
     """The chosen run's time machine, or why there is none."""
-    st.html(STYLE)
+    st.html(WIDE)
     summaries = readable_summaries()
     if not summaries:
-        with st.container(border=True):
-            st.markdown("#### No runs yet")
-            st.markdown("The time machine travels through the epochs of a run: train one first.")
-            st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
+        say_no_runs("The time machine travels through the epochs of a run: train one first.")
         return
     with st.container(horizontal=True, vertical_alignment="center", key="tm-head"):
         begin_where_selected({str(summary["id"]) for summary in summaries})

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -36,6 +37,17 @@ class AppServer:
 
     url: str
     runs: Path
+
+
+def opened_page(page: str, **query: str) -> AppTest:
+    """A page of the app, gone to by way of the first page, with a link's parameters."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
+    app.switch_page(f"pages/{page}.py")
+    for name, value in query.items():
+        app.query_params[name] = value
+    app.run()
+    assert not app.exception
+    return app
 
 
 @pytest.fixture(scope="session", autouse=True)

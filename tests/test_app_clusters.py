@@ -7,14 +7,15 @@ import dataclasses
 import io
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
+from conftest import opened_page
 from scipy.optimize import linear_sum_assignment
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
 from pages.shared.networks import cached_model, packed_networks
@@ -44,7 +45,6 @@ from vade_core.colours import colour_of
 from vade_core.portable import digest_of
 from vade_core.runs import CHECKPOINT, METRICS, Run
 
-ROOT = Path(__file__).parents[1]
 VADE, VAE, HOT, SEVEN = "vade-small", "vae-small", "hot-small", "vade-seven"
 PROFILES, PLAIN = "profiles", "plain"
 
@@ -84,14 +84,7 @@ def runs(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     st.cache_data.clear()
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/clusters.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "clusters")
 
 
 def facts_and_model(path: Path) -> tuple[Run, Any, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from conftest import opened_page
 
 from pages.shared import compare_maps, compare_measure, session
 from pages.shared.latent_map import GroupPlace, MapAnswer
@@ -20,7 +21,6 @@ from vade_core.evaluated import keep_evaluation
 from vade_core.map_frames import MapFrames
 from vade_core.runs import Run
 
-ROOT = Path(__file__).parents[1]
 VADE, VAE, OTHER, BARE = "vade-small", "vae-small", "vade-other", "bare-small"
 
 
@@ -77,14 +77,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return told
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/compare.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "compare")
 
 
 def add(made: Path, runs: Path, *ids: str) -> None:

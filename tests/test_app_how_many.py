@@ -7,13 +7,14 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import streamlit as st
+from conftest import opened_page
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
 from pages.shared.cluster_rows import cluster_rows, generated, real_pictures, rows_html, rows_png
@@ -27,7 +28,6 @@ from vade_core.data import load
 from vade_core.rebuild import load_model
 from vade_core.runs import CHECKPOINT, FRAMES, Run
 
-ROOT = Path(__file__).parents[1]
 KS = (7, 10, 14)
 DIGITS = ("--dataset", "digits", "--subset", "400")
 
@@ -74,14 +74,7 @@ def bring(made: Path, runs: Path):
     return copy
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/how-many-clusters.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "how-many-clusters")
 
 
 def summary_of(name: str) -> dict:

@@ -8,16 +8,17 @@ import json
 import shutil
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
+from conftest import opened_page
 from safetensors.numpy import load_file, save_file
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import exploration, interpolation, session
 from pages.shared.exploration import (
@@ -36,7 +37,6 @@ from vade_core.cli import main
 from vade_core.rebuild import load_model
 from vade_core.runs import CHECKPOINT, FRAMES, Run
 
-ROOT = Path(__file__).parents[1]
 VADE, PLANE, HOT, OWN = "vade-small", "vae-plane", "hot-small", "own-small"
 
 
@@ -95,14 +95,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return told
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
-    app.switch_page("pages/interpolate.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "interpolate")
 
 
 # --- The page -----------------------------------------------------------------------------------

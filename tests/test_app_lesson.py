@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
+from conftest import opened_page
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
@@ -92,14 +94,7 @@ def _app_with(recorded: Path, runs: Path, monkeypatch: pytest.MonkeyPatch) -> It
     st.cache_data.clear()
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page("pages/lesson.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "lesson")
 
 
 def keys_of(app: AppTest) -> set[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import streamlit as st
-from streamlit.testing.v1 import AppTest
+from conftest import opened_page
 
 from pages.shared import gallery, latent_map, other_seed, session
 from pages.shared.gallery import gallery_html, kinds_of
@@ -24,7 +25,6 @@ from vade_core.remap import remap
 from vade_core.run_frames import read_run_frames
 from vade_core.runs import Run
 
-ROOT = Path(__file__).parents[1]
 VADE, VAE = "vade-small", "vae-small"
 
 
@@ -69,14 +69,7 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return told
 
 
-def opened(**query: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30).run()
-    app.switch_page("pages/time-machine.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
+opened = partial(opened_page, "time-machine")
 
 
 # --- The page -----------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ everybody, so pictures that use them also write the class's name.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 PALETTE: list[str] = [
     "#1578c4",
     "#d9514c",
@@ -68,6 +71,49 @@ def colour_of(class_index: int) -> str:
     ('#1578c4', '#8b8f98', True)
     """
     return UNKNOWN if class_index < 0 else PALETTE[class_index % len(PALETTE)]
+
+
+def cluster_looks(
+    class_names: Sequence[str] | None, matched: Any, n_clusters: int, n_classes: int = 0
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """Names of the classes, and name and colour of each cluster, as the map's legend has them.
+
+    Parameters
+    ----------
+    class_names : sequence of str, or None
+        As many as are known; further classes go by their numbers.
+    matched : object
+        The class of each cluster, as a run's file has it: anything but a list of whole numbers
+        from 0 stands for no class.
+    n_clusters : int
+        K.
+    n_classes : int
+        How many classes there are at least.
+
+    Returns
+    -------
+    names : list of str
+        Of the classes.
+    looks : list of (str, str)
+        Of each cluster: that of its class, else its number, as c9, and a colour of its own.
+
+    Examples
+    --------
+    >>> names, looks = cluster_looks(["cat", "dog"], [1, -1], 2)
+    >>> names, [name for name, colour in looks]
+    (['cat', 'dog'], ['dog', 'c1'])
+    """
+    given = matched if isinstance(matched, list) else []
+    codes = [code if isinstance(code, int) else -1 for code in given[:n_clusters]]
+    codes += [-1] * (n_clusters - len(codes))
+    names = [str(name) for name in class_names or []]
+    most = max([len(names), n_classes, *(code + 1 for code in codes)])
+    names += [str(code) for code in range(len(names), most)]
+    looks = [
+        (names[code], colour_of(code)) if code >= 0 else (f"c{c}", colour_of(len(names) + c))
+        for c, code in enumerate(codes)
+    ]
+    return names, looks
 
 
 def text_on(colour: str) -> str:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pages.shared.networks import cached_model
 from pages.shared.session import cached_frame, cached_metrics, cached_stage
-from vade_core.colours import PALETTE, UNKNOWN, colour_of, text_on
+from vade_core.colours import PALETTE, UNKNOWN, cluster_looks, text_on
 from vade_core.drawing import usual_box
 from vade_core.latent_paths import WAYS
 from vade_core.projection import LENSES
@@ -218,7 +218,8 @@ def _joined(run: Run, frame: Frame, stage: Stage, model: LatentModel) -> Explora
     if labels is not None and labels.size and not 0 <= labels.min() <= labels.max() < MOST_KINDS:
         labels = None
     places, caption = _map_of(run, frame)
-    names, looks = _looks(config.class_names, labels, line, len(assigning[0]))
+    most = 0 if labels is None or not labels.size else int(labels.max()) + 1
+    names, looks = cluster_looks(config.class_names, line.get("matched"), len(assigning[0]), most)
     shape = None if config.image_shape is None else (config.image_shape[0], config.image_shape[1])
     pictures = stage.pictures
     if pictures is not None and (shape is None or pictures.shape[1:] != shape):
@@ -288,28 +289,6 @@ def _two_widest(latents: NDArray[np.float32]) -> NDArray[np.float32]:
     places = np.zeros((len(latents), 2), np.float32)
     places[:, : len(axes)] = middle @ axes.T
     return places
-
-
-def _looks(
-    given: Sequence[str] | None,
-    labels: NDArray[np.int64] | None,
-    line: Mapping[str, Any],
-    k: int,
-) -> tuple[list[str], list[tuple[str, str]]]:
-    """Names of the classes, and name and colour of each cluster, as the map's legend has them."""
-    raw = line.get("matched")
-    matched = [v if isinstance(v, int) else -1 for v in raw] if isinstance(raw, list) else []
-    matched = (matched + [-1] * k)[:k]
-    names = [str(name) for name in given or []]
-    most = max([len(names), *(code + 1 for code in matched)])
-    if labels is not None and labels.size:
-        most = max(most, int(labels.max()) + 1)
-    names += [str(code) for code in range(len(names), most)]
-    looks = [
-        (names[code], colour_of(code)) if code >= 0 else (f"c{c}", colour_of(len(names) + c))
-        for c, code in enumerate(matched)
-    ]
-    return names, looks
 
 
 def _limits(stage: Stage, frame: Frame) -> tuple[float, float]:

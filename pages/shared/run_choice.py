@@ -20,9 +20,25 @@ from pages.shared.session import (
 from vade_core.record import RECORDINGS
 from vade_core.runs import BROKEN, RUNNING_STATES
 
-__all__ = ["choose_run", "list_words", "readable_summaries", "run_words"]
+__all__ = ["WIDE", "choose_run", "list_words", "readable_summaries", "run_words", "say_no_runs"]
 
 Summary = dict[str, Any]
+
+WIDE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+[data-testid="stStatusWidget"] { display: none; }
+</style>
+"""
+"""The style of a page that wants the window's whole width, and no running sign above its maps."""
+
+
+def say_no_runs(words: str) -> None:
+    """Say that there is no run yet, what the page would do with one, and lead to Train."""
+    with st.container(border=True):
+        st.markdown("#### No runs yet")
+        st.markdown(words)
+        st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")
 
 
 def readable_summaries() -> list[Summary]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pages.shared.session import cached_frame, cached_metrics, cached_stage, is_supervised
-from vade_core.colours import colour_of, text_on
+from vade_core.colours import cluster_looks, text_on
 from vade_core.generation import nearest_rows
 from vade_core.models.base import LatentModel
 from vade_core.runs import Frame, Run, RunError, Stage
@@ -162,15 +162,9 @@ def last_frame(run: Run) -> Frame | None:
 
 
 def _looks(run: Run, line: Line, k: int, supervised: bool) -> list[Look]:
-    given = list(range(k)) if supervised else _listed(line.get("matched"), k)
-    matched = [-1 if code is None else int(code) for code in given]
-    names = class_names_of(run, max([0, *(code + 1 for code in matched)]))
-    looks = []
-    for cluster, code in enumerate(matched):
-        colour = colour_of(code if code >= 0 else len(names) + cluster)
-        name = names[code] if code >= 0 else f"c{cluster}"
-        looks.append(Look(cluster, name, colour, text_on(colour)))
-    return looks
+    matched = list(range(k)) if supervised else line.get("matched")
+    _, looks = cluster_looks(run.config.class_names, matched, k)
+    return [Look(c, name, colour, text_on(colour)) for c, (name, colour) in enumerate(looks)]
 
 
 def _listed(values: Any, k: int) -> list[Any]:
