@@ -107,10 +107,11 @@ def configure(
     parameters["random_state"] = seed
     if "n_clusters" in parameters:
         parameters["n_clusters"] = k
-    if parameters["likelihood"] == "auto":
+    if parameters.get("likelihood") == "auto":
         parameters["likelihood"] = found.likelihood
-    parameters["hidden"] = list(parameters["hidden"])
-    if entry.supervised and parameters["latent_dim"] < k:
+    if "hidden" in parameters:
+        parameters["hidden"] = list(parameters["hidden"])
+    if entry.dimension_per_class and parameters["latent_dim"] < k:
         raise ValueError(
             f"{entry.title} needs a latent dimension for each of the {k} classes: raise --latent "
             f"from {parameters['latent_dim']} to {k} or more."

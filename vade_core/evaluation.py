@@ -79,11 +79,9 @@ def evaluate(model: LatentModel, dataset: Dataset) -> dict[str, Any]:
 
 def reconstruction_error(model: LatentModel, samples: Samples, latents: NDArray[Any]) -> float:
     """-log p(x|z) at the posterior mean, in nats a sample: no draw, no prior."""
-    decoder = model.networks_.decoder
     total = 0.0
     with torch.inference_mode():
         for rows, z in zip(chunks(samples, CHUNK), chunks(latents, CHUNK), strict=True):
             x = as_float(rows)
-            location, log_variance = decoder(z.float())
-            total += float(decoder.negative_log_likelihood(location, log_variance, x).sum())
+            total += float(model.negative_log_likelihood(x, z.float()).sum())
     return total / samples.shape[0]

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from vade_core.models.base import LatentModel
-from vade_core.networks import LOG_VARIANCE_BOUND
+from vade_core.networks import LOG_VARIANCE_BOUND, Decoder, Encoder
 from vade_core.priors import Prior
 
 __all__ = ["FORMAT", "MAGIC", "digest_of", "pack_networks", "seeded_normals"]
@@ -73,8 +73,17 @@ def pack_networks(
     networks = getattr(model, "networks_", None)
     if networks is None:
         raise ValueError("This model is not fitted: train it before it is packed.")
+    for module, kind in ((networks.encoder, Encoder), (networks.decoder, Decoder)):
+        if type(module) is not kind:
+            raise ValueError(
+                f"A browser knows plain encoders and decoders, and no {type(module).__name__}."
+            )
     parts: dict[str, NDArray[Any]] = {}
     for name, prior in (("prior", model.assigning_prior()), ("generating", model.prior_)):
+        if not prior.gaussian:
+            raise ValueError(
+                f"A browser knows mixtures of Gaussians, and no {type(prior).__name__}."
+            )
         parts |= _mixture_parts(name, prior)
     n_features = networks.decoder.mean.out_features
     if image_shape is not None and int(np.prod(image_shape)) != n_features:

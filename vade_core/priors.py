@@ -25,9 +25,14 @@ class Prior(nn.Module):
     ----------
     n_clusters : int
         K; 0 where the prior has no clusters of its own.
+    gaussian : bool
+        Whether the prior is the mixture of Gaussians that :meth:`components` gives. Otherwise
+        that mixture has the prior's moments and stands in for it where Gaussians are drawn; what
+        is sampled and how clusters are assigned stays exact.
     """
 
     n_clusters: int = 0
+    gaussian: bool = True
 
     def kl(self, posterior: Posterior, z: Tensor, assignment: Tensor | None = None) -> Terms:
         """Named divergence terms in nats a sample; their sum is the KL part of -ELBO.
@@ -52,7 +57,8 @@ class Prior(nn.Module):
         raise NotImplementedError
 
     def components(self) -> tuple[Tensor, Tensor, Tensor]:
-        """log pi (K,), means (K, J) and log-variances (K, J) of the mixture that it is."""
+        """log pi (K,), means (K, J) and log-variances (K, J) of the mixture that it is, or that
+        has its moments; one component where it has no clusters."""
         raise NotImplementedError
 
     def sample(

@@ -87,6 +87,10 @@ class Phase:
         Adam's epsilon.
     action : callable, optional
         ``action(generator)`` gives findings. Runs once, in place of epochs.
+    before_epoch : callable, optional
+        ``before_epoch(epoch)`` is called before each epoch, with its number counted from 0 and
+        from ``before``. What it changes must follow from the weights and that number alone, so
+        that a resumed training does the same.
     guard : callable, optional
         Called after each epoch. If it answers with a sentence, the epoch is undone, the sentence
         is reported as the finding ``undone``, and the phase ends.
@@ -105,6 +109,7 @@ class Phase:
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
+    before_epoch: Callable[[int], None] | None = None
     guard: Callable[[], str | None] | None = None
     prepare: Callable[[], None] | None = None
 
@@ -212,6 +217,8 @@ class Training:
             for epoch in range(done, phase.epochs):
                 began = time.perf_counter()
                 before = self._snapshot(phase)
+                if phase.before_epoch is not None:
+                    phase.before_epoch(phase.before + epoch)
                 terms = self._epoch(phase, stage, epoch)
                 if terms is None:
                     return

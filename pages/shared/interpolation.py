@@ -144,7 +144,7 @@ def answered(asked: dict[str, Any], model: LatentModel) -> NDArray[np.float32] |
     except (ValueError, binascii.Error):
         return None
     encodes = asked.get("kind") == "encode"
-    width = model.n_features_in_ if encodes else model.latent_dim
+    width = model.n_features_in_ if encodes else model.latent_size
     if rows.shape[1] != width or not np.isfinite(rows).all():
         return None
     return np.asarray(model.latents(rows) if encodes else model.decode(rows), np.float32)

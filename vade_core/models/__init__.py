@@ -37,6 +37,10 @@ class ModelEntry:
         One sentence.
     source : str
         Where it comes from.
+    baseline : bool
+        Whether it is what models are held against; most of them have no epochs of their own.
+    dimension_per_class : bool
+        Whether it needs a latent dimension for each class.
     """
 
     name: str
@@ -47,6 +51,8 @@ class ModelEntry:
     own_clusters: bool
     summary: str
     source: str
+    baseline: bool = False
+    dimension_per_class: bool = False
 
     @property
     def estimator(self) -> type[LatentModel]:
@@ -88,6 +94,7 @@ MODELS: dict[str, ModelEntry] = {
         summary="A Gaussian for each class, set by its label: supervised.",
         source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
         "VAE",
+        dimension_per_class=True,
     ),
 }
 

@@ -94,6 +94,12 @@ class LatentModel(TransformerMixin, BaseEstimator):
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         """The schedule of the training."""
 
+    @property
+    def latent_size(self) -> int:
+        """Width of what :meth:`transform` gives and :meth:`decode` takes; J unless a model's
+        latents hold more than z."""
+        return self.latent_dim
+
     def assigning_prior(self) -> Prior:
         """The mixture that assigns clusters; the prior itself unless a model has none."""
         return self.prior_
@@ -232,6 +238,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         assignment: Tensor | None = None,
         *,
         before: int = 0,
+        before_epoch: Callable[[int], None] | None = None,
         guard: Callable[[], str | None] | None = None,
     ) -> Phase:
         """A phase that minimises -ELBO over networks and prior; ``before``: epochs that it had."""
@@ -252,6 +259,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
                 self.learning_rate, self.decay, self.decay_every, self.learning_rate_floor
             ),
             adam_eps=self.adam_eps,
+            before_epoch=before_epoch,
             guard=guard,
         )
 
@@ -334,7 +342,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         array = self._ready(X)
         encoder = self._in_dtype(self.networks_.encoder, array.dtype)
         both = self._over_chunks(array, lambda x: torch.cat(encoder(x), dim=1))
-        return both[:, : self.latent_dim], both[:, self.latent_dim :]
+        return both[:, : self.latent_size], both[:, self.latent_size :]
 
     def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
         """gamma = p(c|z) of latents (n, J), shape (n, K)."""
@@ -360,6 +368,12 @@ class LatentModel(TransformerMixin, BaseEstimator):
         array = np.asarray(latents)
         decoder = self._in_dtype(self.networks_.decoder, array.dtype)
         return self._over_chunks(array, decoder.decode)
+
+    def negative_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """-log p(x|z) of samples (n, D) in floating point at latents (n, J), (n,), in nats."""
+        decoder = self.networks_.decoder
+        location, log_variance = decoder(z)
+        return decoder.negative_log_likelihood(location, log_variance, x)
 
     def sample_latents(
         self,
