@@ -27,6 +27,7 @@ from vade_core.archive import pack, unpack
 from vade_core.cli import main
 from vade_core.configure import configure
 from vade_core.evaluation import evaluate
+from vade_core.layout import first_layout
 from vade_core.map_frames import NO_CLUSTER
 from vade_core.preview_frames import preview_frames
 from vade_core.projection import LENSES
@@ -44,7 +45,7 @@ from vade_core.record import (
 from vade_core.recorder import Recorder, create_run, delete_run, write_note
 from vade_core.run_frames import read_run_frames
 from vade_core.runs import ID_PATTERN, Run, RunConfig, RunError, is_recorded, read_tensors
-from vade_core.slimming import Fidelity, chosen_frames, first_layout
+from vade_core.slimming import Fidelity, chosen_frames
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,9 @@ import pytest
 import safetensors.numpy
 
 from vade_core.configure import configure
+from vade_core.data import load
 from vade_core.jobs import JobManager, wait_for, worker_environment
+from vade_core.layout import first_layout
 from vade_core.locks import FileLock, is_held
 from vade_core.rebuild import load_model
 from vade_core.recorder import Recorder, create_run, send
@@ -77,6 +79,36 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = create_run(tmp_path_factory.mktemp("runs"), small_config())
     assert Worker(run).work() == "finished"
     return run
+
+
+def furthest_turn(map_: Any, layout: Any) -> float:
+    """How far a map is from lying on a layout as well as turning and mirroring can make it."""
+    a, b = map_ - map_.mean(0), layout - layout.mean(0)
+    u, _, v = np.linalg.svd(a.T @ b)
+    return float(np.abs(u @ v - np.eye(2)).max())
+
+
+def test_runs_on_the_same_samples_start_from_one_layout(undisturbed: Run, tmp_path: Path) -> None:
+    vae = create_run(tmp_path / "runs", small_config(model="vae", overrides={"epochs": 1}))
+    assert Worker(vae).work() == "finished"
+    layout = first_layout(vae.stage(), ["pca"])["pca"]
+    for run in (undisturbed, vae):
+        assert furthest_turn(run.frame(0).maps["pca"], layout) < 0.02
+
+    # Samples that are no pictures: their values are where the maps start.
+    values = load("digits").as_float(np.arange(300))[:, 10:30]
+    np.savez(tmp_path / "own.npz", X=values * [[3.0] * 10 + [1.0] * 10])
+    overrides = {"hidden": [16, 16], "epochs": 1}
+    asked: dict[str, Any] = {"model": "vae", "clusters": 4, "overrides": overrides}
+    config = configure(data_file=tmp_path / "own.npz", lenses=["pca"], **asked)
+    own = create_run(tmp_path / "runs", config)
+    assert Worker(own).work() == "finished"
+    stage = own.stage()
+    assert stage.pictures is None
+    assert first_layout(stage, ["pca"]) == {}
+    given = np.load(tmp_path / "own.npz")["X"][stage.rows]
+    layout = first_layout(stage, ["pca"], given)["pca"]
+    assert furthest_turn(own.frame(0).maps["pca"], layout) < 0.02
 
 
 def test_a_run_folder_holds_what_it_should(undisturbed: Run) -> None:

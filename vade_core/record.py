@@ -240,7 +240,8 @@ def _record(
             raise Interrupted(f"{recording.id}: {state}; the same command goes on with it.")
         run = Run(run.path)  # its configuration now holds what the start decided
     from vade_core.evaluated import keep_evaluation
-    from vade_core.slimming import fidelity, first_layout, slim  # bring torch along
+    from vade_core.layout import first_layout
+    from vade_core.slimming import fidelity, slim  # bring torch along
 
     arriving = Path(tempfile.mkdtemp(dir=out, prefix=ARRIVING))
     try:

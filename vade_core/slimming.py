@@ -39,10 +39,9 @@ from vade_core.runs import (
     Run,
     RunConfig,
     RunError,
-    Stage,
 )
 
-__all__ = ["Fidelity", "chosen_frames", "fidelity", "first_layout", "slim"]
+__all__ = ["Fidelity", "chosen_frames", "fidelity", "slim"]
 
 # The sorting comes after the pretraining.
 PRETRAINING_SHARE = 0.25
@@ -159,25 +158,6 @@ def _squares(length: int, count: int) -> list[int]:
     return places
 
 
-def first_layout(stage: Stage, lenses: Sequence[str]) -> dict[str, Map]:
-    """Where the maps of every run on one data set start from: maps of its pictures themselves.
-
-    Parameters
-    ----------
-    stage : Stage
-    lenses : sequence of str
-
-    Returns
-    -------
-    dict of str to ndarray, each (n, 2)
-        By lens; empty where the samples are no pictures.
-    """
-    if stage.pictures is None:
-        return {}
-    pixels = stage.pictures.reshape(len(stage.pictures), -1) / 255.0
-    return {lens: LENSES[lens].function(pixels, None, 0) for lens in lenses}
-
-
 def slim(
     run: Run,
     target: Path,
@@ -203,7 +183,7 @@ def slim(
     note : mapping
         ``title`` and ``note``.
     layout : mapping of str to ndarray
-        What the first maps start from, see `first_layout`.
+        What the first maps start from, see `vade_core.layout.first_layout`.
     say : callable, optional
         Told what is being done.
 

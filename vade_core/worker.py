@@ -16,6 +16,7 @@ from vade_core.baselines import kmeans_on_data
 from vade_core.control import Control, SignalsAsInterruption
 from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores
+from vade_core.layout import first_layout
 from vade_core.models import MODELS, LatentModel
 from vade_core.projection import LENSES, neighbour_recall
 from vade_core.rebuild import build_model, load_dataset
@@ -118,6 +119,10 @@ class Worker:
         stage = self._stage(dataset)
         self._restore(model, training)
         self._baseline(dataset)
+        if not self._maps and self.config.lenses:
+            self.control.say("Laying out the map that every run on these samples starts from")
+            values = None if stage.pictures is not None else dataset.as_float(stage.rows)
+            self._maps = first_layout(stage, self.config.lenses, values)
         if self.reports == 0:
             self.control.say("A look at the untrained networks")
             began = time.monotonic()
