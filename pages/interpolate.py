@@ -15,6 +15,7 @@ from pages.shared.exploration import (
     Exploration,
     checked_choice,
     choice_from_link,
+    earlier_frames,
     explore,
     line_of,
     link_of_choice,
@@ -25,6 +26,7 @@ from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.session import fail, open_run, stamp_of
+from vade_core.run_frames import frame_title
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
 
 
@@ -53,13 +55,14 @@ def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
         words = "It appears here with its first checkpoint." if live else "It left no checkpoint."
         st.info(f"This run has no trained model yet. {words}", icon=":material/hourglass_empty:")
         return
-    world = world_of(run)
-    found = explored(run, world)
+    frame = chosen_frame(run)
+    world = world_of(run, frame)
+    found = explored(run, world, frame)
     if found is None:
         st.info("This run has no frames, so there are no digits to choose.", icon=":material/map:")
         return
-    model = cached_model(run)
-    digest = draw_networks(run, encoder=found.box is not None)
+    model = cached_model(run, frame)
+    digest = draw_networks(run, encoder=found.box is not None, frame=frame)
     usual = usual_of(found, world)
     choice = draw_interpolation(
         found,
@@ -86,9 +89,38 @@ def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
         st.caption(sentence)
 
 
-def world_of(run: Run) -> str:
+def chosen_frame(run: Run) -> int | None:
+    """The epoch to look at, of a run that kept its models; None for the last one.
+
+    The link carries it as ``frame``.
+    """
+    earlier = earlier_frames(run)
+    if not earlier:
+        return None
+    options = [*earlier, run.frame_numbers()[-1]]
+    key = f"ip-frame-{run.id}"
+    if st.session_state.get(key) not in options:
+        asked = st.query_params.get("frame", "")
+        wanted = int(asked) if asked.isdecimal() else options[-1]
+        st.session_state[key] = wanted if wanted in options else options[-1]
+    chosen = st.select_slider(
+        "Epoch",
+        options,
+        format_func=lambda number: frame_title(line_of(run, number)),
+        key=key,
+        help="This run kept its networks at every frame. Choose an earlier epoch: the same digits, "
+        "and a digit you have drawn, are shown as the model saw them then.",
+    )
+    if chosen == options[-1]:
+        st.query_params.pop("frame", None)
+        return None
+    st.query_params["frame"] = str(chosen)
+    return chosen
+
+
+def world_of(run: Run, frame: int | None) -> str:
     """What changes whenever anything that the page shows of a run does."""
-    numbers = run.frame_numbers()
+    numbers = run.frame_numbers() if frame is None else [frame]
     last = numbers[-1] if numbers else -1
     files = [run.path / name for name in (CONFIG, CHECKPOINT, STAGE)]
     # A frame is written before its line of the metrics: what the line says is not known at once.
@@ -98,9 +130,9 @@ def world_of(run: Run) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def explored(_run: Run, world: str) -> Exploration | None:
+def explored(_run: Run, world: str, frame: int | None) -> Exploration | None:
     """What `explore` gives, read once."""
-    return explore(_run)
+    return explore(_run, frame)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)

@@ -54,10 +54,10 @@ def explored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     before = ["--pretrain-epochs", "2"]
     assert main([*digits, *before, "--out", str(root / VADE)]) == 0
     assert main([*digits, "--model", "vae", "--latent", "2", "--out", str(root / PLANE)]) == 0
-    assert main([*digits, "--model", "lambda-hot", "--out", str(root / HOT)]) == 0
+    assert main([*digits, "--model", "lambda-hot", "--keep-weights", "--out", str(root / HOT)]) == 0
     data = ["--data", str(own), "--clusters", "3"]
     assert main([*short, *data, *before, "--out", str(root / OWN)]) == 0
-    for run in (VADE, PLANE):
+    for run in (VADE, PLANE, HOT):
         sharpen(root / run / CHECKPOINT)
     return root
 
@@ -154,6 +154,22 @@ def test_a_link_opens_its_choice_and_follows_what_is_chosen(
     app.query_params["a"] = "p9"
     app.run()
     assert shown["start"].a == "p9"
+
+
+def test_an_earlier_epoch_is_shown_with_the_networks_of_then(
+    runs: Path, shown: dict[str, Any]
+) -> None:
+    run = Run(runs / HOT)
+    first, last = run.frame_numbers()[1], run.frame_numbers()[-1]
+    app = opened(run=HOT, frame=str(first))
+    assert app.select_slider(key=f"ip-frame-{HOT}").value == first
+    np.testing.assert_array_equal(shown["found"].latents, run.frame(first).latents)
+    (early,) = {shown["digest"]}
+    app.select_slider(key=f"ip-frame-{HOT}").set_value(last).run()
+    np.testing.assert_array_equal(shown["found"].latents, run.frame(last).latents)
+    assert shown["digest"] != early
+    assert "frame" not in link_of(app)
+    assert not opened(run=VADE).select_slider
 
 
 def test_a_choice_travels_to_another_run_of_the_same_points(

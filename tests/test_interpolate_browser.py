@@ -24,7 +24,7 @@ from pages.shared.exploration import explore, usual_choice
 from pages.shared.interpolation import SOURCES, interpolation_script
 from pages.shared.interpolation import _read as read_source
 from tests.conftest import ROOT, AppServer, _wait_until_up
-from tests.test_app_interpolate import OWN, PLANE, VADE, explored_runs
+from tests.test_app_interpolate import HOT, OWN, PLANE, VADE, explored_runs
 from vade_core import latent_paths, mixture
 from vade_core.drawing import centred
 from vade_core.rebuild import load_model
@@ -422,6 +422,35 @@ def test_latent_sliders_and_arithmetic_move_without_a_message(
     shown.tab("sum")
     same = model.decode(found.latent("p7")[None].astype(np.float32)).reshape(8, 8)
     shown.until(lambda: np.abs(shown.pixels(".ip-now") - same).max() < 0.02, "the sum is C")
+
+
+def test_a_drawn_digit_is_shown_as_earlier_epochs_saw_it(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    run = Run(explored_runs / HOT)
+    shown = open_page(HOT, "view=draw")
+    box = shown.root.locator(".ip-pad").bounding_box()
+    mouse = shown.page.mouse
+    mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.2 * box["height"])
+    mouse.down()
+    mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.8 * box["height"], steps=4)
+    mouse.up()
+    picture = centred(shown.pixels(".ip-pad"), (8, 8), 8).reshape(1, -1).astype(np.float32)
+
+    def seen_by(frame: int | None) -> bool:
+        model = load_model(run, frame)
+        expected = model.decode(model.latents(picture)).reshape(8, 8)
+        found = shown.pixels(".ip-draw-seen canvas", 1)
+        return found.shape == (8, 8) and bool(np.abs(found - expected).max() < 0.03)
+
+    shown.until(lambda: seen_by(None), "the last epoch's networks rebuild it")
+    first = run.frame_numbers()[1]
+    assert not seen_by(first)
+    shown.page.get_by_role("slider", name="Epoch").focus()
+    shown.page.keyboard.press("Home")
+    shown.until(lambda: seen_by(first), "the first epoch's networks rebuild it")
+    assert f"frame={first}" in shown.page.url
+    assert not shown.problems
 
 
 def test_a_drawn_digit_is_centred_encoded_and_flies_to_its_place(

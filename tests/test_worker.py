@@ -17,12 +17,13 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
+from vade_core.archive import pack, unpack
 from vade_core.configure import configure
 from vade_core.data import load
 from vade_core.jobs import JobManager, wait_for, worker_environment
 from vade_core.layout import first_layout
 from vade_core.locks import FileLock, is_held
-from vade_core.rebuild import load_model
+from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import Recorder, create_run, send
 from vade_core.runs import Run, RunConfig, RunError
 from vade_core.worker import Worker
@@ -79,6 +80,28 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Run:
     run = create_run(tmp_path_factory.mktemp("runs"), small_config())
     assert Worker(run).work() == "finished"
     return run
+
+
+def test_a_run_keeps_the_model_of_every_frame_where_asked(tmp_path: Path) -> None:
+    run = create_run(tmp_path, small_config(keep_weights=True, overrides={"epochs": 2}))
+    assert Worker(run).work() == "finished"
+    assert run.weights_numbers() == run.frame_numbers()
+    stage, dataset = run.stage(), load_dataset(run.config)
+    for number in (0, 4, run.frame_numbers()[-1]):
+        model, frame = load_model(run, number), run.frame(number)
+        found = model.transform(dataset.samples[stage.rows])
+        np.testing.assert_allclose(found, frame.latents, atol=0.02 * np.abs(found).max())
+        if frame.clusters is not None:
+            assert np.mean(model.responsibilities(found).argmax(1) == frame.clusters) > 0.98
+    packed, inside = tmp_path / "run.zip", tmp_path / "elsewhere"
+    pack(run, packed)
+    assert unpack(packed, inside).weights_numbers() == run.frame_numbers()
+    with pytest.raises(RunError, match="kept no model of that epoch"):
+        load_model(run, 99)
+    # A resumed run drops what its checkpoint does not know of.
+    run.weights_path(99).write_bytes(b"left by a worker that died")
+    Recorder(run).rewind(len(run.metrics()))
+    assert run.weights_numbers() == run.frame_numbers()
 
 
 def furthest_turn(map_: Any, layout: Any) -> float:

@@ -43,6 +43,7 @@ from vade_core.runs import (
     NOTE,
     STAGE,
     STATUS,
+    WEIGHTS,
     Run,
     RunError,
     recorded_root,
@@ -70,9 +71,9 @@ CHUNK = MIB
 MEMBER = re.compile(
     r"([a-z0-9][a-z0-9-]{0,79})/"
     r"((?:config|status|note|baseline)\.json|metrics\.jsonl|(?:stage|checkpoint)\.safetensors"
-    r"|frames/[0-9]{5}\.safetensors)"
+    r"|(?:frames|weights)/[0-9]{5}\.safetensors)"
 )
-FOLDER = re.compile(r"([a-z0-9][a-z0-9-]{0,79})/(?:frames/)?")
+FOLDER = re.compile(r"([a-z0-9][a-z0-9-]{0,79})/(?:(?:frames|weights)/)?")
 END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
 ZIP64_LOCATOR = b"PK\x06\x07"
 
@@ -109,6 +110,9 @@ def pack(run: Run, target: Path | IO[bytes]) -> None:
             for number in run.frame_numbers():
                 path = run.frame_path(number)
                 _put(archive, run, f"{FRAMES}/{path.name}", path.read_bytes())
+            for number in run.weights_numbers():
+                path = run.weights_path(number)
+                _put(archive, run, f"{WEIGHTS}/{path.name}", path.read_bytes())
             if (run.path / METRICS).exists():
                 whole, newline, _ = (run.path / METRICS).read_bytes().rpartition(b"\n")
                 _put(archive, run, METRICS, whole + newline)
@@ -295,7 +299,14 @@ def _check(folder: Path) -> None:
             raise
         raise ArchiveError(f"The archive is damaged: {_without(folder, error)}") from error
     if (folder / CHECKPOINT).exists():
-        _check_checkpoint(folder / CHECKPOINT)
+        names = _names_in(folder / CHECKPOINT)
+        known = ("model.", "optimiser.", "position", "elapsed")
+        if "position" not in names or not all(name.startswith(known) for name in names):
+            raise ArchiveError(f"The archive's {CHECKPOINT} is not a checkpoint of a run.")
+    for number in run.weights_numbers():
+        path = run.weights_path(number)
+        if not all(name.startswith("model.") for name in _names_in(path)):
+            raise ArchiveError(f"The archive's {WEIGHTS}/{path.name} holds no model of a run.")
 
 
 def _there(folder: Path) -> set[str]:
@@ -308,16 +319,13 @@ def _there(folder: Path) -> set[str]:
     return found
 
 
-def _check_checkpoint(path: Path) -> None:
-    # Its header and its length are looked at; the weights are read when they are needed.
+def _names_in(path: Path) -> set[str]:
+    """What a file of weights holds: its header and its length are looked at, no more."""
     try:
         with safe_open(path, framework="numpy") as found:
-            names = set(found.keys())
+            return set(found.keys())
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ArchiveError(f"The archive's {CHECKPOINT} is no safetensors file.") from error
-    known = ("model.", "optimiser.", "position", "elapsed")
-    if "position" not in names or not all(name.startswith(known) for name in names):
-        raise ArchiveError(f"The archive's {CHECKPOINT} is not a checkpoint of a run.")
+        raise ArchiveError(f"The archive's {path.name} is no safetensors file.") from error
 
 
 def _rewrite(folder: Path, name: str, checked: Callable[[Any], Mapping[str, Any]]) -> None:

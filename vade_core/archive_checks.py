@@ -118,6 +118,7 @@ def checked_config(found: Any) -> RunConfig:
         "seed": lambda value: _whole(value, 0, 2**32 - 1),
         "labelled": lambda value: isinstance(value, bool),
         "split": lambda value: isinstance(value, bool),
+        "keep_weights": lambda value: isinstance(value, bool),
         "data_file": _or_none(_is_text),
         "data_sha256": _or_none(lambda value: _is_text(value, 64)),
         "subset": _or_none(lambda value: _whole(value, 1)),

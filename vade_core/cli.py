@@ -217,6 +217,20 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
         "--maps", metavar="tsne,pca", default="tsne,pca", help="the maps made of every frame"
     )
     train.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        type=_setting,
+        metavar="NAME=VALUE",
+        help="any other setting of the model, such as beta=3; may be given several times",
+    )
+    train.add_argument(
+        "--keep-weights",
+        action="store_true",
+        help="keep the model of every frame (7 MB each for MNIST), to ask it about earlier epochs",
+    )
+    train.add_argument(
         "--threads", type=_positive, help="processor threads (default: what torch takes)"
     )
     train.add_argument("--json", action="store_true", help="print the run's summary as JSON")
@@ -241,6 +255,16 @@ _seed = partial(_between, 0, 2**32 - 1)
 
 def _widths(text: str) -> list[int]:
     return [_positive(part.strip()) for part in text.split(",")]
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not NAME=VALUE")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def _datasets(options: argparse.Namespace) -> int:
@@ -316,6 +340,7 @@ def _train(options: argparse.Namespace) -> int:
         "pretraining": options.pretraining,
         "start": options.start,
         "clamped_epochs": options.clamped,
+        **dict(options.settings),
     }
     config = configure(
         model=options.model,
@@ -327,6 +352,7 @@ def _train(options: argparse.Namespace) -> int:
         subset=options.subset,
         split=options.split,
         lenses=[lens for lens in options.maps.split(",") if lens],
+        keep_weights=options.keep_weights,
         overrides={name: value for name, value in overrides.items() if value is not None},
         progress=lambda words: print(words, file=sys.stderr),
     )

@@ -26,6 +26,7 @@ def configure(
     split: bool = False,
     lenses: Sequence[str] = ("tsne", "pca"),
     max_frames: int = 40,
+    keep_weights: bool = False,
     overrides: Mapping[str, Any] | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> RunConfig:
@@ -47,6 +48,8 @@ def configure(
     lenses : sequence of str
         Maps to make of every frame.
     max_frames : int
+    keep_weights : bool
+        Keep the model of every frame, in half precision: 7 MB each for MNIST.
     overrides : mapping, optional
         Constructor parameters that differ from the preset's. A preset's epochs with clusters
         held give way to fewer epochs and to a random start; those asked for never do.
@@ -102,6 +105,9 @@ def configure(
     for name, value in asked.items():
         if name not in accepted:
             raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
+        usual = accepted[name].default
+        if _is_number(usual) and not _is_number(value):
+            raise ValueError(f"{entry.title}'s {name} is a number, such as {usual}, not {value!r}.")
         parameters[name] = value
     _settle_stages(parameters, asked, progress)
     parameters["random_state"] = seed
@@ -133,6 +139,7 @@ def configure(
         split=split,
         lenses=list(lenses),
         max_frames=max_frames,
+        keep_weights=keep_weights,
         image_shape=None if found.image_shape is None else list(found.image_shape),
         class_names=None if found.class_names is None else list(found.class_names),
     )
@@ -167,6 +174,10 @@ def _settle_stages(
             f"Clusters held for {held} of {parameters['epochs']} epochs are never set free: hold "
             "them for fewer, or train for more."
         )
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _known(kind: str, name: str, registry: Collection[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vade_core.data import DATASETS, DataError, Dataset, load, load_file
 from vade_core.models import MODELS, LatentModel
-from vade_core.recorder import Checkpoint
+from vade_core.recorder import Checkpoint, read_weights
 from vade_core.runs import CHECKPOINT, Run, RunConfig, RunError
 
 
@@ -56,8 +56,15 @@ def build_model(config: RunConfig) -> LatentModel:
         raise RunError(f"The run's parameters do not fit {config.model}: {error}.") from error
 
 
-def load_model(run: Run) -> LatentModel:
+def load_model(run: Run, frame: int | None = None) -> LatentModel:
     """The model of a run's last checkpoint, ready to predict and to generate.
+
+    Parameters
+    ----------
+    run : Run
+    frame : int, optional
+        Of an earlier frame, where the run kept its model (:meth:`Run.weights_numbers`); its
+        networks are in half precision.
 
     Raises
     ------
@@ -65,10 +72,13 @@ def load_model(run: Run) -> LatentModel:
         If there is none, or its weights do not fit its configuration.
     """
     model = build_model(run.config)
-    checkpoint = Checkpoint(run)
+    if frame is None:
+        path, tensors = run.path / CHECKPOINT, Checkpoint(run).model
+    else:
+        path = run.weights_path(frame)
+        tensors = read_weights(path)
     try:
-        model.restore(run.config.n_features, run.config.likelihood, checkpoint.model)
+        model.restore(run.config.n_features, run.config.likelihood, tensors)
     except (ValueError, KeyError, RuntimeError) as error:
-        path = run.path / CHECKPOINT
         raise RunError(f"{path} does not fit the run's configuration: {error}.") from error
     return model

@@ -51,6 +51,7 @@ from vade_core.runs import (
     NOTE,
     STAGE,
     STATUS,
+    WEIGHTS,
     Frame,
     Run,
     RunConfig,
@@ -299,6 +300,15 @@ class Recorder:
         content = {name: np.ascontiguousarray(value) for name, value in content.items()}
         write_atomically(self.run.frame_path(frame.number), safetensors.numpy.save(content))
 
+    def weights(self, number: int, model: Mapping[str, Tensor]) -> None:
+        """Keep the model of a frame, its networks in half precision."""
+        (self.run.path / WEIGHTS).mkdir(exist_ok=True)
+        content = {
+            f"model.{name}": halved(name, value).detach().contiguous()
+            for name, value in model.items()
+        }
+        write_atomically(self.run.weights_path(number), safetensors.torch.save(content))
+
     def checkpoint(
         self,
         model: Mapping[str, Tensor],
@@ -328,6 +338,39 @@ class Recorder:
         for number in self.run.frame_numbers():
             if number >= reports:
                 self.run.frame_path(number).unlink()
+        for number in self.run.weights_numbers():
+            if number >= reports:
+                self.run.weights_path(number).unlink()
+
+
+def halved(name: str, value: Tensor) -> Tensor:
+    """One of a model's tensors as it is kept for looking, not for training on.
+
+    Networks in half precision, numbers of clusters in 16 bits; a prior weighs nothing and stays as
+    it is.
+    """
+    if name.startswith("networks."):
+        return value.half()
+    if name == "start.clusters" and value.numel() and int(value.max()) < 2**15:
+        return value.short()
+    return value
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """A model's tensors by name, as :meth:`Recorder.weights` kept them.
+
+    Raises
+    ------
+    RunError
+        If the file is missing, or is no such file.
+    """
+    try:
+        found = safetensors.torch.load(path.read_bytes())
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing: the run kept no model of that epoch.") from None
+    except (OSError, SafetensorError, ValueError) as error:
+        raise RunError(f"{path} is truncated or no safetensors file: {error}.") from error
+    return _part(found, "model.")
 
 
 class Checkpoint:

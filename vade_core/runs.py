@@ -12,6 +12,7 @@ metrics.jsonl           one line an epoch, see :mod:`vade_core.recorder`
 control.json            what a person asks of the worker: pause, step, resume, stop
 stage.safetensors       the stage set: rows, labels, pictures
 frames/NNNNN.*          a snapshot of the stage set, numbered by its line in metrics.jsonl
+weights/NNNNN.*         the model at that frame, where a person asked for it
 checkpoint.safetensors  weights, Adam's moments, the position in the schedule
 lock                    held by the worker as long as it lives
 ======================  ==========================================================================
@@ -62,7 +63,7 @@ CONTROL, STAGE, CHECKPOINT, LOCK = (
     "checkpoint.safetensors",
     "lock",
 )
-FRAMES = "frames"
+FRAMES, WEIGHTS = "frames", "weights"
 
 GZIP = b"\x1f\x8b\x08"
 # Of a stage set or a frame, unpacked: what a few kilobytes may not swell beyond.
@@ -98,6 +99,8 @@ class RunConfig:
         The maps made of every frame.
     max_frames : int
         At most about so many frames.
+    keep_weights : bool
+        Whether the model of every frame is kept, so that it can be asked about earlier epochs.
     n_samples, n_features : int
     image_shape : list of two int, or None
     class_names : list of str, or None
@@ -129,6 +132,7 @@ class RunConfig:
     split: bool = False
     lenses: list[str] = field(default_factory=lambda: ["tsne", "pca"])
     max_frames: int = 40
+    keep_weights: bool = False
     image_shape: list[int] | None = None
     class_names: list[str] | None = None
     precision: str | None = None
@@ -380,12 +384,15 @@ class Run:
 
     def frame_numbers(self) -> list[int]:
         """Numbers of the frames that are there, in order."""
-        folder = self.path / FRAMES
-        if not folder.is_dir():
-            return []
-        names = (entry.name for entry in folder.iterdir())
-        found = (re.fullmatch(r"(\d{5})\.safetensors", name) for name in names)
-        return sorted(int(match[1]) for match in found if match)
+        return _numbers(self.path / FRAMES)
+
+    def weights_numbers(self) -> list[int]:
+        """Numbers of the frames whose model is kept, in order."""
+        return _numbers(self.path / WEIGHTS)
+
+    def weights_path(self, number: int) -> Path:
+        """Where the model of frame ``number`` is kept."""
+        return self.path / WEIGHTS / f"{number:05d}.safetensors"
 
     def frame_path(self, number: int) -> Path:
         """Where the frame of metrics line ``number`` is kept."""
@@ -449,6 +456,14 @@ class Run:
             "title": note["title"] or self.id,
             "note": note["note"],
         }
+
+
+def _numbers(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        return []
+    names = (entry.name for entry in folder.iterdir())
+    found = (re.fullmatch(r"(\d{5})\.safetensors", name) for name in names)
+    return sorted(int(match[1]) for match in found if match)
 
 
 def runs_root() -> Path:

@@ -24,7 +24,7 @@ from vade_core import metrics
 from vade_core.archive_checks import checked_status
 from vade_core.projection import LENSES, Map, neighbour_recall
 from vade_core.rebuild import load_dataset, load_model
-from vade_core.recorder import Checkpoint, write_atomically, write_json
+from vade_core.recorder import Checkpoint, halved, write_atomically, write_json
 from vade_core.runs import (
     BASELINE,
     CHECKPOINT,
@@ -202,6 +202,7 @@ def slim(
         raise RunError(f"{run.path} is {status['state']}: only a finished run can be recorded.")
     config = RunConfig.from_json(run.config.to_json(), run.path / CONFIG)
     config.lenses, config.max_frames, config.data_file = list(lenses), frames, None
+    config.keep_weights = False
     write_json(target / CONFIG, config.to_json())
     write_json(target / STATUS, checked_status(status))
     write_json(target / NOTE, dict(note))
@@ -277,18 +278,11 @@ def _stepped(map_: Map) -> NDArray[np.float32]:
 
 
 def _halve(run: Run, target: Path) -> None:
-    """What is learnt, without what Adam needs; the networks in half precision.
-
-    A prior weighs nothing and stays as it is. Numbers of clusters fit into 16 bits.
-    """
+    """What is learnt, without what Adam needs; the networks in half precision."""
     checkpoint = Checkpoint(run)
     content: dict[str, torch.Tensor] = {}
     for name, value in checkpoint.model.items():
-        if name.startswith("networks."):
-            value = value.half()
-        elif name == "start.clusters" and value.numel() and int(value.max()) < 2**15:
-            value = value.short()
-        content[f"model.{name}"] = value
+        content[f"model.{name}"] = halved(name, value)
     position = checkpoint.position
     content["position"] = torch.tensor([position.stage, position.epochs_done, checkpoint.reports])
     content["elapsed"] = torch.tensor(checkpoint.elapsed, dtype=torch.float64)

@@ -250,6 +250,8 @@ class Worker:
             frame = self._frame(model, stage, shown, gamma, clusters)
             self.recorder.frame(frame)
             entry["frame"] = True
+            if self.config.keep_weights:
+                self.recorder.weights(frame.number, model.tensors())
             # How far each map may be trusted: shares of the 10 nearest neighbours that it keeps.
             entry["recall"] = {
                 lens: float(neighbour_recall(frame.latents, places).mean())

@@ -9,12 +9,14 @@ const PEN = 22;
 
 /** A square to draw on with mouse, pen or finger. */
 export class DrawingPad {
-  /** @param {(picture: Float32Array|null, isDone: boolean) => void} onInk  null: nothing is drawn */
-  constructor(world, onInk) {
+  /**
+   * @param {number[][][]} strokes  What is drawn already; it is added to, and outlives this pad.
+   * @param {(picture: Float32Array|null, isDone: boolean) => void} onInk  null: nothing is drawn
+   */
+  constructor(world, strokes, onInk) {
     this.world = world;
     this.onInk = onInk;
-    /** @type {number[][][]} */
-    this.strokes = [];
+    this.strokes = strokes;
     this.pen = null;
     this.canvas = build("canvas", {
       class: "ip-pad", width: PAD, height: PAD, "aria-label": "Draw a digit here", role: "img",
@@ -68,8 +70,13 @@ export class DrawingPad {
   }
 
   clear() {
-    this.strokes = [];
+    this.strokes.length = 0;
     this.#changed(true);
+  }
+
+  /** Tells again what is drawn: to a model that has not seen it. */
+  again() {
+    if (this.strokes.length) this.#changed(true);
   }
 
   #draw() {
@@ -113,7 +120,7 @@ export class DrawView {
       this.root = build("p", { class: "ip-sentence" }, world.header.whyNoDrawing);
       return;
     }
-    this.pad = new DrawingPad(world, (picture) => this.#take(picture));
+    this.pad = new DrawingPad(world, app.strokes, (picture) => this.#take(picture));
     this.seen = build("canvas", { class: "ip-sample" });
     this.rebuilt = build("canvas", { class: "ip-sample" });
     this.bars = new GammaBars(world);
@@ -148,6 +155,8 @@ export class DrawView {
     map.showTrack(null, 0, []);
     if (this.z) map.flyTo(this.z);
     else map.showSpot(null);
+    // Another epoch's networks have come: how did they see this digit?
+    if (!this.z && this.app.engine) this.pad?.again();
   }
 
   #take(picture) {

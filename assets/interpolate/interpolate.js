@@ -27,6 +27,8 @@ class Interpolation {
     this.engine = null;
     this.views = new Map();
     this.active = 0;
+    /** What a person has drawn stays when the points or the networks change. */
+    this.strokes = [];
   }
 
   /** Takes what the server sends; the same message again changes nothing. */

@@ -38,6 +38,7 @@ __all__ = [
     "Exploration",
     "checked_choice",
     "choice_from_link",
+    "earlier_frames",
     "explore",
     "line_of",
     "link_of_choice",
@@ -179,13 +180,15 @@ class Exploration:
         return found
 
 
-def explore(run: Run) -> Exploration | None:
+def explore(run: Run, frame: int | None = None) -> Exploration | None:
     """Read what the page needs of a run.
 
     Parameters
     ----------
     run : Run
         With a checkpoint.
+    frame : int, optional
+        An earlier frame, where the run kept its model; by default the last one.
 
     Returns
     -------
@@ -200,8 +203,15 @@ def explore(run: Run) -> Exploration | None:
     numbers = run.frame_numbers()
     if not numbers:
         return None
-    frame, stage, model = cached_frame(run, numbers[-1]), cached_stage(run), cached_model(run)
-    return _joined(run, frame, stage, model)
+    shown = cached_frame(run, numbers[-1] if frame is None else frame)
+    return _joined(run, shown, cached_stage(run), cached_model(run, frame))
+
+
+def earlier_frames(run: Run) -> list[int]:
+    """Frames before the last whose model the run kept, once there are clusters."""
+    last = run.frame_numbers()[-1:]
+    kept = [number for number in run.weights_numbers() if [number] < last]
+    return [number for number in kept if line_of(run, number).get("sizes")]
 
 
 def _joined(run: Run, frame: Frame, stage: Stage, model: LatentModel) -> Exploration:

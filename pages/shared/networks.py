@@ -48,18 +48,26 @@ def has_model(run: Run) -> bool:
     return (run.path / CHECKPOINT).is_file()
 
 
-def cached_model(run: Run) -> LatentModel:
+def cached_model(run: Run, frame: int | None = None) -> LatentModel:
     """The model of a run's last checkpoint; shared between sessions, so never change it.
+
+    Parameters
+    ----------
+    run : Run
+    frame : int, optional
+        Of an earlier frame, where the run kept its model.
 
     Raises
     ------
     RunError
         If there is no checkpoint, or it does not fit the run's configuration.
     """
-    return _model(str(run.path), _stamp(run))
+    return _model(str(run.path), _stamp(run, frame), frame)
 
 
-def packed_networks(run: Run, *, encoder: bool = False) -> tuple[str, bytes]:
+def packed_networks(
+    run: Run, *, encoder: bool = False, frame: int | None = None
+) -> tuple[str, bytes]:
     """Digest and bytes of a run's networks, as `vade_core.portable.pack_networks` makes them.
 
     Raises
@@ -67,10 +75,10 @@ def packed_networks(run: Run, *, encoder: bool = False) -> tuple[str, bytes]:
     RunError
         As for `cached_model`, or if a browser cannot take these networks.
     """
-    return _packed(str(run.path), _stamp(run), encoder)
+    return _packed(str(run.path), _stamp(run, frame), encoder, frame)
 
 
-def draw_networks(run: Run, *, encoder: bool = False) -> str | None:
+def draw_networks(run: Run, *, encoder: bool = False, frame: int | None = None) -> str | None:
     """Bring a run's networks to the page; call it once a page and run, outside of fragments.
 
     Parameters
@@ -79,6 +87,8 @@ def draw_networks(run: Run, *, encoder: bool = False) -> str | None:
         With a checkpoint.
     encoder : bool
         Whether the page encodes, too.
+    frame : int, optional
+        As for `cached_model`.
 
     Returns
     -------
@@ -94,9 +104,9 @@ def draw_networks(run: Run, *, encoder: bool = False) -> str | None:
     """
     if st.query_params.get("decode") == "server":
         return None
-    cached_model(run)
+    cached_model(run, frame)
     try:
-        digest, packed = packed_networks(run, encoder=encoder)
+        digest, packed = packed_networks(run, encoder=encoder, frame=frame)
     except RunError:
         return None
     if len(packed) > LARGEST_MESSAGE:
@@ -117,24 +127,25 @@ def networks_script() -> str:
     return f"const {{ {names} }} = (() => {{\n{body}\nreturn {{ {names} }};\n}})();\n"
 
 
-def _stamp(run: Run) -> Stamp:
-    return stamp_of(run.path / CHECKPOINT, run.path / CONFIG)
+def _stamp(run: Run, frame: int | None) -> Stamp:
+    weights = run.path / CHECKPOINT if frame is None else run.weights_path(frame)
+    return stamp_of(weights, run.path / CONFIG)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _model(path: str, stamp: Stamp) -> LatentModel:
+def _model(path: str, stamp: Stamp, frame: int | None) -> LatentModel:
     from vade_core.rebuild import load_model  # brings torch along
 
-    return load_model(Run(path))
+    return load_model(Run(path), frame)
 
 
 @st.cache_resource(show_spinner=False, max_entries=6)
-def _packed(path: str, stamp: Stamp, encoder: bool) -> tuple[str, bytes]:
+def _packed(path: str, stamp: Stamp, encoder: bool, frame: int | None) -> tuple[str, bytes]:
     from vade_core.portable import digest_of, pack_networks
 
     shape = Run(path).config.image_shape
     try:
-        packed = pack_networks(_model(path, stamp), encoder=encoder, image_shape=shape)
+        packed = pack_networks(_model(path, stamp, frame), encoder=encoder, image_shape=shape)
     except ValueError as error:
         raise RunError(str(error)) from error
     return digest_of(packed), packed

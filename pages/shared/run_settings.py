@@ -82,6 +82,7 @@ def settings_rows(config: RunConfig) -> list[tuple[str, str]]:
     ]
     rows += [
         ("Maps", value_words(config.lenses)),
+        ("Networks of every frame", "kept" if config.keep_weights else "not kept"),
         ("Precision", value_words(config.precision)),
         ("Threads", value_words(config.threads)),
     ]
@@ -152,6 +153,8 @@ def settings_query(config: RunConfig) -> dict[str, str]:
         query["subset"] = str(config.subset)
     if config.split:
         query["split"] = "true"
+    if config.keep_weights:
+        query["keep_weights"] = "true"
     for name in CARRIED:
         value = config.parameters.get(name)
         if isinstance(value, list):
