@@ -455,7 +455,7 @@ def test_a_mixture_on_the_data_is_em_on_the_centred_values() -> None:
     np.testing.assert_array_equal(
         grey.labels_, DataMixture(n_clusters=10, restarts=1).fit(data.as_float()).labels_
     )
-    drawn = grey.sample(2000, cluster=4)
+    drawn = grey.sample_latents(2000, cluster=4)
     np.testing.assert_allclose(
         drawn.mean(axis=0), grey.centre_ + grey.mixture_.means_[4], atol=0.05
     )
@@ -478,7 +478,6 @@ def not_applicable(estimator: Any) -> dict[str, str]:
 
 @parametrize_with_checks(
     [
-        DataMixture(n_clusters=3, restarts=1),
         LatentMixture(
             n_clusters=3,
             hidden=(16,),

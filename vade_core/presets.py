@@ -72,6 +72,26 @@ def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
 # Wang's latent size and lambda; the rest is not in the report.
 _LAMBDA_HOT: dict[str, Any] = {"latent_dim": 20, "strength": 5.0}
 
+
+def _vae_family(**chosen: Any) -> dict[str, dict[str, Any]]:
+    """One recipe for the models that share the VAE's networks, and their own defaults else."""
+    names = ("ae", "beta-vae", "cvae", "kmeans-vae")
+    return {
+        **{model: dict(chosen) for model in names},
+        "lambda-hot-movable": {**chosen, **_LAMBDA_HOT},
+    }
+
+
+def _pretrained_baselines(**chosen: Any) -> dict[str, dict[str, Any]]:
+    """One recipe for the mixtures on pretrained latents: VaDE's pretraining, and nothing after."""
+    return {model: dict(chosen) for model in ("ae-gmm", "ae-kmeans", "vae-gmm")}
+
+
+def _deep_mixtures(dec: dict[str, Any], **chosen: Any) -> dict[str, dict[str, Any]]:
+    """One recipe for GMVAE, SB-VAE and DLGMM, which begin from nothing, and DEC's own."""
+    return {**{model: dict(chosen) for model in ("gmvae", "sb-vae", "dlgmm")}, "dec": dec}
+
+
 PRESETS: dict[str, Preset] = {
     "short": Preset(
         "short",
@@ -88,6 +108,9 @@ PRESETS: dict[str, Preset] = {
                 "epochs": 30,
                 "batch_size": 256,  # 1.5 times as fast an epoch as the paper's 100
             },
+            **_pretrained_baselines(pretrain_epochs=10, start_restarts=3),
+            **_vae_family(epochs=30),
+            **_deep_mixtures({"pretrain_epochs": 10, "epochs": 30}, epochs=30),
             "vae": {"epochs": 30},
             "lambda-hot": {"epochs": 30, **_LAMBDA_HOT},
         },
@@ -112,6 +135,15 @@ PRESETS: dict[str, Preset] = {
                 "adam_eps": 1e-4,  # likewise
                 "observation_variance": "decoder",  # section 3.1: f gives the variance too
             },
+            **_pretrained_baselines(pretrain_epochs=20, batch_size=100),
+            "ldmgi": {"most_samples": 70_000},  # all of MNIST: minutes, and 4 GB
+            **_vae_family(epochs=150, batch_size=100),
+            **_deep_mixtures(
+                # DEC's own layer-wise pretraining, 20 starts of k-means and batch of 256.
+                {"pretraining": "stacked", "pretrain_epochs": 20, "epochs": 150},
+                epochs=150,
+                batch_size=100,
+            ),
             "vae": {"epochs": 150, "batch_size": 100},
             "lambda-hot": {"epochs": 150, "batch_size": 100, **_LAMBDA_HOT},
         },
@@ -152,6 +184,9 @@ PRESETS: dict[str, Preset] = {
                 # MNIST improves while 1 % leaves; the activity features lose as 2 % do.
                 "most_leaving": 0.01,
             },
+            **_pretrained_baselines(pretrain_epochs=20),
+            **_vae_family(epochs=30),
+            **_deep_mixtures({"pretrain_epochs": 20, "epochs": 30}, epochs=60),
             "vae": {"epochs": 60},
             "lambda-hot": {"epochs": 30, **_LAMBDA_HOT},
         },
@@ -174,6 +209,10 @@ PRESETS: dict[str, Preset] = {
                 "reconstruction_weight": 0.25,
                 "most_leaving": 0.01,
             },
+            **_pretrained_baselines(pretrain_epochs=8, start_restarts=3),
+            **_vae_family(epochs=12),
+            **_deep_mixtures({"pretrain_epochs": 8, "start_restarts": 3, "epochs": 8}, epochs=12),
+            **{model: {"epochs": 12} for model in ("aae", "infogan", "cgan")},
             "vae": {"epochs": 12},
             "lambda-hot": {"epochs": 8, **_LAMBDA_HOT},
         },

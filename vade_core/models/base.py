@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from functools import reduce
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import torch
@@ -64,6 +65,8 @@ class LatentModel(TransformerMixin, BaseEstimator):
     """
 
     supervised = False
+    # What a fitted model has; a model without networks names something else.
+    _fitted = "networks_"
 
     # Set by the constructors of the models; named here for the type checker.
     latent_dim: int
@@ -105,7 +108,8 @@ class LatentModel(TransformerMixin, BaseEstimator):
         return self.prior_
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
-        """Bring clusters up to date that are fitted from outside to the latents (VAE only).
+        """Bring up to date what is fitted from outside to the latents, and is not trained: a
+        mixture for models without clusters of their own, moments for one without a prior.
 
         Parameters
         ----------
@@ -221,14 +225,19 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """Networks and prior with seeded weights, leaving the global random state alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
-            self.networks_ = Networks(
-                n_features,
-                tuple(self.hidden),
-                self.latent_dim,
-                self.likelihood_,  # type: ignore[arg-type]
-                self.observation_variance,  # type: ignore[arg-type]
-            ).to(self._device)
+            self.networks_ = cast(Networks, self._build_networks(n_features).to(self._device))
             self.prior_ = self._build_prior().to(self._device)
+
+    def _build_networks(self, n_features: int) -> nn.Module:
+        """Encoder and decoder with their starting weights; a model that returns anything else
+        replaces whatever uses them."""
+        return Networks(
+            n_features,
+            tuple(self.hidden),
+            self.latent_dim,
+            self.likelihood_,  # type: ignore[arg-type]
+            self.observation_variance,  # type: ignore[arg-type]
+        )
 
     def _training_phase(
         self,
@@ -294,16 +303,17 @@ class LatentModel(TransformerMixin, BaseEstimator):
     def _objective(self, terms: Terms) -> dict[str, Tensor]:
         """Means of the terms and the weighted sum that is minimised, as ``loss``."""
         means = {name: value.mean() for name, value in terms.items()}
-        loss = self.reconstruction_weight * means["reconstruction"]
-        for name, value in means.items():
-            if name != "reconstruction":
-                loss = loss + self.kl_weight * value
+        loss = reduce(torch.add, (self._weight(name) * value for name, value in means.items()))
         return {**means, "loss": loss}
+
+    def _weight(self, term: str) -> float:
+        """The factor on a term of -ELBO in what is minimised."""
+        return self.reconstruction_weight if term == "reconstruction" else self.kl_weight
 
     # -- using the trained model --------------------------------------------------------------
 
     def _ready(self, X: ArrayLike) -> Samples:
-        check_is_fitted(self, "networks_")
+        check_is_fitted(self, self._fitted)
         return validate_data(self, X, reset=False, **ACCEPTED)
 
     @staticmethod
@@ -346,7 +356,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
     def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
         """gamma = p(c|z) of latents (n, J), shape (n, K)."""
-        check_is_fitted(self, "networks_")
+        check_is_fitted(self, self._fitted)
         prior = self._in_dtype(self.assigning_prior(), np.asarray(latents).dtype)
         return self._over_chunks(np.asarray(latents), lambda z: prior.log_responsibilities(z).exp())
 
@@ -364,7 +374,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
     def decode(self, latents: ArrayLike) -> NDArray[Any]:
         """Mean of p(x|z) for latents (n, J): (n, D), grey levels in [0, 1] for the Bernoulli."""
-        check_is_fitted(self, "networks_")
+        check_is_fitted(self, self._fitted)
         array = np.asarray(latents)
         decoder = self._in_dtype(self.networks_.decoder, array.dtype)
         return self._over_chunks(array, decoder.decode)
@@ -384,7 +394,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         random_state: int = 0,
     ) -> NDArray[Any]:
         """Draw n latents from the prior, (n, J); see :meth:`sample`."""
-        check_is_fitted(self, "networks_")
+        check_is_fitted(self, self._fitted)
         if cluster is not None:
             if self.prior_.n_clusters == 0:
                 raise ValueError(
@@ -486,7 +496,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything learnt, by name, for a weights file."""
-        check_is_fitted(self, "networks_")
+        check_is_fitted(self, self._fitted)
         return {
             f"{part}.{name}": value.detach().cpu().contiguous()
             for part, module in self._modules().items()

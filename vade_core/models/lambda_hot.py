@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import ClassifierMixin
-from sklearn.metrics import accuracy_score
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import column_or_1d, validate_data
 from torch import Tensor
 
-from vade_core.models.base import ACCEPTED, LatentModel
+from vade_core.models.supervised import SupervisedModel
 from vade_core.priors import LambdaHot as LambdaHotPrior
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
 
 
-class LambdaHot(ClassifierMixin, LatentModel):
+class LambdaHot(SupervisedModel):
     """VAE with prior N(lambda * onehot(y), I): supervised, latent dimensions that mean classes.
 
     A sample is classified by the largest of the first C dimensions of its posterior mean (the
@@ -42,8 +36,6 @@ device, precision
     ----------
     classes_ : ndarray, shape (C,)
     """
-
-    supervised = True
 
     def __init__(
         self,
@@ -89,20 +81,13 @@ device, precision
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None
     ) -> tuple[Samples, NDArray[np.int64] | None]:
-        if y is None:
-            raise ValueError(
-                "Lambda-Hot requires y to be passed, but the target y is None: "
-                "it is supervised and learns from classes."
-            )
-        array, y = validate_data(self, X, y, ensure_min_samples=2, order="C", **ACCEPTED)
-        check_classification_targets(y)
-        self.classes_, targets = np.unique(column_or_1d(y), return_inverse=True)
+        checked = super()._checked(X, y)
         if len(self.classes_) > self.latent_dim:
             raise ValueError(
                 f"{len(self.classes_)} classes do not fit into {self.latent_dim} latent "
                 "dimensions: each class needs one of its own, so raise latent_dim."
             )
-        return self._trainable(array), targets.astype(np.int64)
+        return checked
 
     def _build_prior(self) -> Prior:
         return LambdaHotPrior(len(self.classes_), self.latent_dim, self.strength)
@@ -110,23 +95,3 @@ device, precision
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         words = f"Training Lambda-Hot (lambda {self.strength:g}) with the labels"
         return [self._training_phase("train", words, self.epochs, assignment=targets)]
-
-    def _targets(self, y: ArrayLike | None) -> Tensor | None:
-        if y is None:
-            raise ValueError("Lambda-Hot is supervised: its loss needs the classes y.")
-        codes = np.searchsorted(self.classes_, np.asarray(y))
-        if np.any(self.classes_[np.minimum(codes, len(self.classes_) - 1)] != np.asarray(y)):
-            raise ValueError("y holds a class that was not there in training.")
-        return torch.from_numpy(codes.astype(np.int64))
-
-    def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """The class of each sample, (n,): argmax of the first C latent dimensions."""
-        array = self._ready(X)
-        return self.classes_[self.predict_proba(array).argmax(axis=1)]
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Share of samples classified rightly."""
-        return float(accuracy_score(y, self.predict(X)))
-
-    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
-        self.classes_ = np.arange(len(tensors["prior.means"]))

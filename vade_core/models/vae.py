@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from sklearn.base import ClusterMixin
-from torch import Tensor, nn
+from torch import Tensor
 
-from vade_core.initialise import spherical_mixture
-from vade_core.models.base import LatentModel
-from vade_core.priors import GaussianMixture, Prior, StandardNormal
-from vade_core.samples import DeviceSamples, Samples
+from vade_core.models.fitted_clusters import FittedClusters
+from vade_core.priors import Prior, StandardNormal
+from vade_core.samples import DeviceSamples
 from vade_core.training import Phase
 
 
-class VAE(ClusterMixin, LatentModel):
+class VAE(FittedClusters):
     """Variational autoencoder with prior N(0, I).
 
     It has no clusters of its own. So that it can be compared, a seeded Gaussian mixture with
@@ -101,30 +95,7 @@ class VAE(ClusterMixin, LatentModel):
         self.precision = precision
 
     def _build_prior(self) -> Prior:
-        self.clusters_ = GaussianMixture(self.n_clusters, self.latent_dim).to(self._device)
         return StandardNormal(self.latent_dim)
-
-    def assigning_prior(self) -> Prior:
-        return self.clusters_
 
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         return [self._training_phase("train", "Training the VAE", self.epochs)]
-
-    def update_clusters(self, latents: NDArray[Any]) -> None:
-        found = spherical_mixture(latents, self.n_clusters, seed=self._seed, restarts=3)
-        device = self._device
-        self.clusters_.set_components(
-            torch.as_tensor(found.weights, dtype=torch.float32, device=device),
-            torch.as_tensor(found.means, dtype=torch.float32, device=device),
-            torch.as_tensor(found.variances, dtype=torch.float32, device=device),
-        )
-
-    def _after_fit(self, samples: Samples) -> None:
-        super()._after_fit(samples)
-        self.labels_ = self.predict(samples)
-
-    def _modules(self) -> dict[str, nn.Module]:
-        return {**super()._modules(), "clusters": self.clusters_}
-
-    def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
-        self.n_clusters = int(np.shape(tensors["clusters.means"])[0])

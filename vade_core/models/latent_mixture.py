@@ -1,0 +1,265 @@
+"""Mixtures on pretrained latents, and no VaDE after them: AE+GMM, AE+k-means, VAE+GMM."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
+
+import torch
+from torch import Tensor, nn
+
+from vade_core.fixed_mixture import FixedMixture
+from vade_core.initialise import STARTS
+from vade_core.models.vade import VaDE
+from vade_core.pretraining import PRETRAINING
+from vade_core.priors import Prior
+from vade_core.samples import DeviceSamples, Samples
+from vade_core.training import Phase
+
+
+class LatentMixture(VaDE):
+    """A mixture on pretrained latents, and no VaDE after it: AE+GMM, AE+k-means, VAE+GMM and
+    AE+UMAP+GMM.
+
+    It is VaDE stopped before its first own epoch: the same networks, the same pretraining, the
+    same start of the mixture, draw for draw. With the settings of a VaDE it gives the very start
+    that this VaDE has.
+
+    Clusters of the training samples, ``labels_``, are the start's own. New points go to the most
+    responsible component of the mixture in the latent space. For ``gmm`` the two agree; for
+    ``umap`` and ``kmeans`` the mixture has the moments of the start's clusters, and may sort a
+    training sample otherwise than the start did.
+
+    Parameters
+    ----------
+    pretraining : {"autoencoder", "stacked", "vae"}
+        End to end, layer by layer and then end to end, or a VAE.
+    start : {"gmm", "graph", "kmeans", "umap"}
+        How clusters are found on the latents.
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
+likelihood, observation_variance, batch_size, random_state, device, precision
+        As for :class:`vade_core.models.VaDE`.
+
+    Attributes
+    ----------
+    labels_ : ndarray of int64, shape (n,)
+        Clusters of the training samples, as the start found them.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretraining: str = "autoencoder",
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start: str = "gmm",
+        start_restarts: int = 10,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        batch_size: int = 256,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
+        super().__init__(
+            n_clusters=n_clusters,
+            latent_dim=latent_dim,
+            hidden=hidden,
+            pretraining=pretraining,
+            pretrain_epochs=pretrain_epochs,
+            pretrain_learning_rate=pretrain_learning_rate,
+            start=start,
+            start_restarts=start_restarts,
+            likelihood=likelihood,
+            observation_variance=observation_variance,
+            batch_size=batch_size,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+        )
+
+    def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
+        if self.pretraining not in PRETRAINING or self.pretrain_epochs < 1:
+            raise ValueError(
+                f"A mixture on latents needs pretrained ones: choose {', '.join(PRETRAINING)}, "
+                f"and 1 epoch or more, not {self.pretraining!r} for {self.pretrain_epochs}."
+            )
+        if self.start not in STARTS:
+            raise ValueError(f"start must be {', '.join(STARTS)}, not {self.start!r}.")
+        schedule = super()._phases(samples, targets)
+        return list(takewhile(lambda phase: phase.name in ("pretrain", "start"), schedule))
+
+    def _after_fit(self, samples: Samples) -> None:
+        self.labels_ = self.start_clusters_
+
+
+class AEMixture(LatentMixture):
+    """AE+GMM: an autoencoder, and a diagonal Gaussian mixture on its latents by EM.
+
+    It is the start of a VaDE with the same settings; there are no epochs beyond the
+    autoencoder's. Samples are drawn from the mixture and decoded by the autoencoder. The terms of
+    :meth:`loss_terms` are those of the -ELBO with which that VaDE would begin.
+
+    Parameters
+    ----------
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
+likelihood, observation_variance, batch_size, random_state, device, precision
+        As for :class:`vade_core.models.VaDE`.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start_restarts: int = 10,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        batch_size: int = 256,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            pretraining="autoencoder",
+            start="gmm",
+            n_clusters=n_clusters,
+            latent_dim=latent_dim,
+            hidden=hidden,
+            pretrain_epochs=pretrain_epochs,
+            pretrain_learning_rate=pretrain_learning_rate,
+            start_restarts=start_restarts,
+            likelihood=likelihood,
+            observation_variance=observation_variance,
+            batch_size=batch_size,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+        )
+
+
+class VAEMixture(LatentMixture):
+    """VAE+GMM: a plain VAE, and a diagonal Gaussian mixture on its posterior means by EM.
+
+    The mixture takes the place of the VAE's own prior: samples are drawn from it. The VAE of
+    this project fits round Gaussians instead, and keeps its prior; the papers' VAE+GMM is this.
+
+    Parameters
+    ----------
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
+likelihood, observation_variance, batch_size, random_state, device, precision
+        As for :class:`vade_core.models.VaDE`; the VAE's epochs are ``pretrain_epochs``.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start_restarts: int = 10,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        batch_size: int = 256,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            pretraining="vae",
+            start="gmm",
+            n_clusters=n_clusters,
+            latent_dim=latent_dim,
+            hidden=hidden,
+            pretrain_epochs=pretrain_epochs,
+            pretrain_learning_rate=pretrain_learning_rate,
+            start_restarts=start_restarts,
+            likelihood=likelihood,
+            observation_variance=observation_variance,
+            batch_size=batch_size,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+        )
+
+
+class AEKMeans(LatentMixture):
+    """AE+k-means: an autoencoder, and k-means on its latents.
+
+    A sample goes to the nearest centre. That is the most responsible component of
+    ``centres_``, a mixture of equal weights with one round variance, that of the latents around
+    their centres: the mixture whose hard limit k-means is. Samples are drawn from ``prior_``,
+    which has each cluster's own weight, mean and variances.
+
+    Parameters
+    ----------
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
+likelihood, observation_variance, batch_size, random_state, device, precision
+        As for :class:`vade_core.models.VaDE`.
+
+    Attributes
+    ----------
+    centres_ : FixedMixture
+        What assigns clusters.
+    """
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start_restarts: int = 10,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        batch_size: int = 256,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        super().__init__(
+            pretraining="autoencoder",
+            start="kmeans",
+            n_clusters=n_clusters,
+            latent_dim=latent_dim,
+            hidden=hidden,
+            pretrain_epochs=pretrain_epochs,
+            pretrain_learning_rate=pretrain_learning_rate,
+            start_restarts=start_restarts,
+            likelihood=likelihood,
+            observation_variance=observation_variance,
+            batch_size=batch_size,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+        )
+
+    def _assemble(self, n_features: int) -> None:
+        super()._assemble(n_features)
+        self.centres_ = FixedMixture(self.n_clusters, self.latent_dim).to(self._device)
+
+    def assigning_prior(self) -> Prior:
+        return self.centres_
+
+    def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
+        findings = super()._start_mixture(samples)
+        with torch.no_grad():
+            log_weights, means, log_variances = self.prior_.components()
+            within = (log_weights.exp() @ log_variances.exp()).mean()
+            equal = torch.full_like(log_weights, 1 / self.n_clusters)
+            self.centres_.set_components(equal, means, within.expand_as(means))
+        return findings
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {**super()._modules(), "centres": self.centres_}
