@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vade_core.data import DATASETS, DataError, Dataset, load, load_file
+from vade_core.data import DATASETS, DataError, Dataset, load
 from vade_core.models import MODELS
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.projection import LENSES
@@ -19,6 +19,8 @@ def configure(
     model: str = "vade",
     dataset: str = "mnist",
     data_file: Path | None = None,
+    labels_file: Path | None = None,
+    label_column: str | None = None,
     clusters: int | None = None,
     seed: int = 0,
     preset: str = DEFAULT_PRESET,
@@ -37,7 +39,12 @@ def configure(
     model, dataset, preset : str
         Names from the registries.
     data_file : Path, optional
-        A person's own file, in place of ``dataset``.
+        A person's own file or folder of pictures, in place of ``dataset``. Unless it is an .npz
+        file, what it holds is kept beside the runs.
+    labels_file : Path, optional
+        Labels for it, see :func:`vade_core.data.load_file`.
+    label_column : str, optional
+        Of a CSV file.
     clusters : int, optional
         K; by default the number of classes, or 10 where there are none.
     seed : int
@@ -68,10 +75,15 @@ def configure(
     found: Dataset
     digest = None
     if data_file is not None:
+        from vade_core.own_data import bring_in
         from vade_core.rebuild import file_digest
 
-        found = load_file(data_file)
+        found, data_file = bring_in(
+            Path(data_file), labels=labels_file, label_column=label_column, say=progress
+        )
         digest = file_digest(data_file)
+    elif labels_file is not None or label_column is not None:
+        raise ValueError("Labels of your own belong to data of your own: give --data, too.")
     else:
         _known("data set", dataset, DATASETS)
         found = load(dataset, progress=progress)
@@ -95,9 +107,11 @@ def configure(
         )
 
     accepted = inspect.signature(entry.estimator).parameters
-    parameters = {name: given.default for name, given in accepted.items()}
-    parameters |= PRESETS[preset].of(model, trained.n_samples)
+    parameters = usual_parameters(model, preset, trained.n_samples)
     asked = dict(overrides or {})
+    if "epochs" in asked and "epochs" not in accepted and "pretrain_epochs" in accepted:
+        # A model that only pretrains has no other epochs that could be meant.
+        asked.setdefault("pretrain_epochs", asked.pop("epochs"))
     if "epochs" in asked and parameters.get("clamped_epochs") and "clamped_epochs" not in asked:
         # A shorter run keeps the recipe's proportions, and at least one free epoch.
         share = parameters["clamped_epochs"] / parameters["epochs"]
@@ -143,6 +157,28 @@ def configure(
         image_shape=None if found.image_shape is None else list(found.image_shape),
         class_names=None if found.class_names is None else list(found.class_names),
     )
+
+
+def usual_parameters(model: str, preset: str, n_samples: int) -> dict[str, Any]:
+    """A model's parameters where nobody says anything: its constructor's, and over them a preset's.
+
+    Parameters
+    ----------
+    model, preset : str
+        Names from the registries.
+    n_samples : int
+        On how many samples it is trained.
+
+    Returns
+    -------
+    dict
+        By constructor parameter. Of a preset for all models, what this one does not take is left
+        out.
+    """
+    accepted = inspect.signature(MODELS[model].estimator).parameters
+    usual = {name: given.default for name, given in accepted.items()}
+    chosen = PRESETS[preset].of(model, n_samples)
+    return usual | {name: value for name, value in chosen.items() if name in usual}
 
 
 def _settle_stages(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from vade_core.data import DATASETS, DataError, Dataset, load, load_file
 from vade_core.models import MODELS, LatentModel
+from vade_core.own_data import kept_key, own_root
 from vade_core.recorder import Checkpoint, read_weights
 from vade_core.runs import CHECKPOINT, Run, RunConfig, RunError
 
@@ -28,6 +29,8 @@ def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = Non
     """
     if config.data_file is not None:
         path = Path(config.data_file)
+        if not path.exists() and kept_key(str(here := own_root() / path.parent.name / path.name)):
+            path = here  # the runs have moved, and their data with them
         dataset = load_file(path)
         if config.data_sha256 is not None and file_digest(path) != config.data_sha256:
             raise DataError(f"{path} has changed since this run began: bring the old file back.")

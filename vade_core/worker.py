@@ -35,6 +35,7 @@ from vade_core.training import EpochReport, Training
 
 STAGE_SIZE = 2000
 SHOWN = 20
+FEW_FEATURES = 2
 Listener = Callable[[dict[str, Any]], None]
 
 
@@ -104,7 +105,7 @@ class Worker:
         model = build_model(self.config)
         if self.config.threads is not None:
             torch.set_num_threads(self.config.threads)
-        if self.config.precision is not None:
+        if self.config.precision is not None and "precision" in model.get_params():
             model.set_params(precision=self.config.precision)
         # Labels go to supervised models alone.
         training = model.stream(
@@ -123,7 +124,8 @@ class Worker:
             self.control.say("Laying out the map that every run on these samples starts from")
             values = None if stage.pictures is not None else dataset.as_float(stage.rows)
             self._maps = first_layout(stage, self.config.lenses, values)
-        if self.reports == 0:
+        # Where nothing is learnt in epochs, there is nothing before the first report.
+        if self.reports == 0 and any(phase.epochs for phase in training.phases):
             self.control.say("A look at the untrained networks")
             began = time.monotonic()
             before = EpochReport(UNTRAINED, 0, 0, 0, "Before any training", 0.0, {})
@@ -174,7 +176,8 @@ class Worker:
         if shape is not None:
             grey = dataset.as_float(rows)
             pictures = np.rint(grey.clip(0, 1) * 255).astype(np.uint8).reshape(-1, *shape)
-        shown = shown_samples(labels, len(rows))
+        few = dataset.n_features <= FEW_FEATURES
+        shown = shown_samples(labels, len(rows), len(rows) if few else SHOWN)
         stage = Stage(rows, labels, pictures, shown, dataset.as_float(rows[shown]))
         self.recorder.stage(stage)
         return stage
@@ -233,7 +236,9 @@ class Worker:
                 test = dataset.test_part()
                 given = test.labels if model.supervised else None
                 entry["val_loss"] = model.loss_terms(test.samples, given)["loss"]
-        start = getattr(model, "start_clusters_", None)
+        # Where nothing follows the start, its clusters are the model's own.
+        last = training.phases[-1].name
+        start = None if last == "start" else getattr(model, "start_clusters_", None)
         if start is not None and report.phase == "start" and trained.labels is not None:
             found = metrics.clustering_scores(trained.labels, start)
             entry |= {f"start_{name}": value for name, value in found.items()}
@@ -337,13 +342,17 @@ class Worker:
         )
 
 
-def shown_samples(labels: NDArray[np.int64] | None, n: int) -> NDArray[np.int64]:
-    """Positions of up to 20 samples whose reconstructions are kept: classes in turn."""
+def shown_samples(labels: NDArray[np.int64] | None, n: int, most: int = SHOWN) -> NDArray[np.int64]:
+    """Positions of the samples whose reconstructions are kept, 20 at most: classes in turn.
+
+    Where samples have one or two values, all of the stage set are: they take less room than their
+    latents, and their density is what can be shown.
+    """
     if labels is None:
-        return np.unique(np.linspace(0, n - 1, min(SHOWN, n)).astype(np.int64))
+        return np.unique(np.linspace(0, n - 1, min(most, n)).astype(np.int64))
     rank = np.zeros(len(labels), dtype=np.int64)
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         rank[members] = np.arange(len(members))
     order = np.lexsort((labels, rank))
-    return np.sort(order[: min(SHOWN, n)])
+    return np.sort(order[: min(most, n)])
