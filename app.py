@@ -28,6 +28,7 @@ PAGES = [
     st.Page("pages/interpolate.py", title="Interpolate", url_path="interpolate"),
     st.Page("pages/compare.py", title="Compare", url_path="compare"),
     st.Page("pages/how-many-clusters.py", title="How many?", url_path="how-many-clusters"),
+    st.Page("pages/papers.py", title="Papers", url_path="papers"),
 ]
 
 st.set_page_config(

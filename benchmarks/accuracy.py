@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -31,26 +27,21 @@ from accuracy_plan import (  # noqa: E402
     Cell,
     read_cells,
 )
+from accuracy_processes import answered, compute  # noqa: E402
+from accuracy_processes import run as run_cells  # noqa: E402
 from accuracy_tables import as_json, tables  # noqa: E402
-from arguments import Parser, positive  # noqa: E402
+from arguments import (  # noqa: E402
+    Parser,
+    add_cell_options,
+    check_trial,
+    positive,
+    trial_changes,
+)
 
 from vade_core.data import DATASETS  # noqa: E402
 from vade_core.data.catalogue import cache_folder  # noqa: E402
 from vade_core.models import MODELS  # noqa: E402
 from vade_core.presets import DEFAULT_PRESET, PRESETS  # noqa: E402
-
-# What makes a trial of a cell; its results may not lie among the others.
-TRIAL = ("subset", "hidden", "epochs", "pretrain_epochs")
-
-
-def whole(text: str) -> int:
-    if not text.isdecimal() or int(text) >= 2**32:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
-    return int(text)
-
-
-def widths(text: str) -> list[int]:
-    return [positive(part.strip()) for part in text.split(",")]
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -74,26 +65,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--model", default="vade", help=f"one of {', '.join(MODELS)}")
     parser.add_argument("--seeds", type=positive, metavar="N", help="how many (default: 5)")
-    parser.add_argument("--first-seed", type=whole, default=0, metavar="S")
     parser.add_argument("--split", action="store_true", help="keep the test part out of training")
     parser.add_argument("--clusters", type=positive, metavar="K")
-    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--precision", default="auto", choices=("auto", "fp32", "bf16"))
-    parser.add_argument("--threads", type=positive)
-    parser.add_argument("--results", type=Path, help=f"default: {RESULTS.relative_to(ROOT)}")
-    parser.add_argument("--work", type=Path, help="default: in the platform's cache folder")
-    parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
     parser.add_argument("--table", action="store_true", help="compute nothing, print what is there")
     parser.add_argument(
         "--criteria",
         action="store_true",
         help="compute nothing, print which label-free number goes with ACC",
     )
-    trial = parser.add_argument_group("trials", "smaller cells; they ask for --results")
-    trial.add_argument("--subset", type=positive, metavar="N")
-    trial.add_argument("--hidden", type=widths, metavar="500,500,2000")
-    trial.add_argument("--epochs", type=positive)
-    trial.add_argument("--pretrain-epochs", type=whole)
+    add_cell_options(parser, str(RESULTS.relative_to(ROOT)))
     return checked(parser.parse_args(arguments))
 
 
@@ -125,12 +105,7 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
         for name in names or ():
             if name not in known:
                 raise ValueError(f"there is no {kind} {name!r}; there are: {', '.join(known)}.")
-    trial = [name for name in TRIAL if getattr(options, name) is not None]
-    if trial and options.results is None:
-        raise ValueError(
-            f"--{trial[0].replace('_', '-')} makes a trial, whose results may not lie among the "
-            "others: name another folder with --results."
-        )
+    check_trial(options)
     options.results = options.results or RESULTS
     return options
 
@@ -151,11 +126,7 @@ def name_of_data(options: argparse.Namespace) -> str | None:
 
 def cells(options: argparse.Namespace) -> Iterator[Cell]:
     """What is to be there when the command is done, seed by seed."""
-    changes = {
-        name: getattr(options, name)
-        for name in ("hidden", "epochs", "pretrain_epochs")
-        if getattr(options, name) is not None
-    }
+    changes = trial_changes(options)
     for seed in range(options.first_seed, options.first_seed + (options.seeds or 5)):
         for what in options.whats:
             yield Cell(
@@ -174,85 +145,40 @@ def cells(options: argparse.Namespace) -> Iterator[Cell]:
             )
 
 
-def compute(cell: Cell, results: Path, work: Path) -> int:
-    """Run a cell's process; its exit code."""
-    command = [
-        *(sys.executable, str(Path(__file__).with_name("accuracy_cell.py"))),
-        *(cell.to_json(), "--results", str(results), "--work", str(work), "--watched"),
-    ]
-    environment = {"GOMP_SPINCOUNT": "1000", **os.environ}
-    if cell.threads is not None:  # of those libraries that torch does not command, too
-        environment["OMP_NUM_THREADS"] = str(cell.threads)
-    # The pipe is never written to: the cell's process ends when this one, and so the pipe, does.
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=sys.stderr, env=environment)
-    try:
-        return child.wait()
-    except KeyboardInterrupt:
-        child.terminate()
-        child.wait()
-        raise
-
-
 def run(wanted: Sequence[Cell], results: Path, work: Path) -> list[str]:
     """Compute the cells that are not there; the names of those that failed."""
-    missing = [cell for cell in wanted if not cell.file(results).exists()]
-    if len(missing) < len(wanted):
-        say(f"{len(wanted) - len(missing)} of {len(wanted)} cells are there already.")
-    failed = []
-    for number, cell in enumerate(missing):
-        if cell.file(results).exists():
-            continue
-        say(f"{cell.place.as_posix()} ({number + 1} of {len(missing)})")
-        code = compute(cell, results, work)
-        if code in (130, -signal.SIGINT, -signal.SIGTERM):
-            raise KeyboardInterrupt
-        if code:
-            failed.append(cell.place.as_posix())
-        still = {later.pretrained for later in missing[number + 1 :]}
-        if cell.pretrained is not None and cell.pretrained not in still:
-            shutil.rmtree(work / cell.pretrained, ignore_errors=True)
-    return failed
+    return run_cells(wanted, lambda cell: (results, work), compute)
 
 
-def say(words: str) -> None:
-    print(words, file=sys.stderr, flush=True)
+def answer(arguments: Sequence[str] | None) -> None:
+    """Compute what is not there, and print what there is."""
+    options = parse(arguments)
+    work = (options.work or cache_folder() / "accuracy").expanduser().resolve()
+    results = options.results.expanduser().resolve()
+    failed: list[str] = []
+    if not options.table:
+        failed = run(list(cells(options)), results, work)
+    names = (
+        None
+        if options.table and name_of_data(options) is None
+        else [name_of_data(options) or "mnist"]
+    )
+    found: list[dict[str, Any]] = read_cells(results, names)
+    if not found and not failed:
+        raise ValueError(f"there are no cells in {results}.")
+    if options.criteria:
+        print(criteria_table(found))
+    elif options.json:
+        print(json.dumps(as_json(found, options.seeds), indent=1))
+    elif found:
+        print(tables(found, options.seeds))
+    if failed:
+        raise ValueError(f"{len(failed)} cells failed: {', '.join(failed)}.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; its exit code: 0, 2 for a mistake or a failed cell, 130 when interrupted."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        options = parse(arguments)
-        work = (options.work or cache_folder() / "accuracy").expanduser().resolve()
-        results = options.results.expanduser().resolve()
-        failed: list[str] = []
-        if not options.table:
-            failed = run(list(cells(options)), results, work)
-        names = (
-            None
-            if options.table and name_of_data(options) is None
-            else [name_of_data(options) or "mnist"]
-        )
-        found: list[dict[str, Any]] = read_cells(results, names)
-        if not found and not failed:
-            raise ValueError(f"there are no cells in {results}.")
-        if options.criteria:
-            print(criteria_table(found))
-        elif options.json:
-            print(json.dumps(as_json(found, options.seeds), indent=1))
-        elif found:
-            print(tables(found, options.seeds))
-        if failed:
-            raise ValueError(f"{len(failed)} cells failed: {', '.join(failed)}.")
-    except BrokenPipeError:  # the reader of a pipe had enough
-        sys.stderr.close()
-    except KeyboardInterrupt:
-        say("accuracy: interrupted; the same command goes on from here.")
-        return 130
-    except (ValueError, OSError) as error:
-        say(f"accuracy: {' '.join(str(error).split())}")
-        return 2
-    return 0
+    return answered("accuracy", lambda: answer(arguments))
 
 
 if __name__ == "__main__":

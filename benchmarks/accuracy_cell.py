@@ -14,7 +14,7 @@ import shutil
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,18 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from accuracy_plan import FORMAT, Cell
-from accuracy_runs import Attempts, Interrupted, measured_run, say
+from accuracy_runs import Attempts, Further, Interrupted, measured_run, say
 
 from vade_core.locks import FileLock
 from vade_core.recorder import library_versions, plain, write_atomically
 
 
 def compute(cell: Cell, work: Path) -> dict[str, Any]:
+    """Train and measure one cell; see :func:`compute_with`."""
+    return compute_with(cell, work)
+
+
+def compute_with(cell: Cell, work: Path, further: Further | None = None) -> dict[str, Any]:
     """Train and measure one cell.
 
     Parameters
@@ -36,6 +41,8 @@ def compute(cell: Cell, work: Path) -> dict[str, Any]:
     cell : Cell
     work : Path
         Below it lies the cell's own work folder.
+    further : callable, optional
+        Measures more of a trained model; a baseline has none.
 
     Raises
     ------
@@ -49,7 +56,7 @@ def compute(cell: Cell, work: Path) -> dict[str, Any]:
 
         found = measured_baseline(cell, work, attempts)
     else:
-        found = measured_run(cell, folder, attempts)
+        found = measured_run(cell, folder, attempts, further)
     return {
         "format": FORMAT,
         "dataset": cell.dataset,
@@ -85,7 +92,16 @@ def as_text(content: Mapping[str, Any]) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def main() -> int:
+def main(of: type[Cell] = Cell, compute: Callable[[Any, Path], dict[str, Any]] = compute) -> int:
+    """Compute the cell of the command line; the exit code: 0, 2 for a failure, 130 if interrupted.
+
+    Parameters
+    ----------
+    of : type
+        The kind of cell.
+    compute : callable
+        Computes it in a folder of work.
+    """
     parser = argparse.ArgumentParser(description="Computes one cell; accuracy.py starts it.")
     parser.add_argument("cell", help="JSON")
     parser.add_argument("--results", type=Path, required=True)
@@ -94,7 +110,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.watched:
         end_with_parent()
-    cell = Cell(**json.loads(options.cell))
+    cell = of(**json.loads(options.cell))
     target, folder = cell.file(options.results), options.work / cell.place
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from vade_core.papers_measured import CELL_FORMAT, read_cell, written_cells
 from vade_core.presets import PRESETS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy"
-FORMAT = 1
+FORMAT = CELL_FORMAT
 REFERENCE = "robust"  # whose pretraining the baselines share, and which the study takes apart
 
 
@@ -115,6 +116,8 @@ class Cell:
     threads : int or None
     """
 
+    script: ClassVar[str] = "accuracy_cell.py"  # of this folder: what computes it
+
     dataset: str
     what: str
     seed: int
@@ -161,12 +164,6 @@ class Cell:
         return json.dumps(asdict(self))
 
 
-def written(results: Path) -> Iterator[Path]:
-    """The files of all cells below a folder, by data set, row and seed."""
-    found = results.glob("*/*/seed-*.json") if results.is_dir() else iter(())
-    yield from sorted(found, key=lambda path: (*path.parts[-3:-1], len(path.stem), path.stem))
-
-
 def read_cells(results: Path, datasets: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """The cells below a folder.
 
@@ -175,21 +172,8 @@ def read_cells(results: Path, datasets: Sequence[str] | None = None) -> list[dic
     ValueError
         If a file is none that this version can read.
     """
-    cells = []
-    for path in written(results):
-        if datasets is not None and path.parts[-3] not in datasets:
-            continue
-        try:
-            cell = json.loads(path.read_text(encoding="utf-8"))
-            if cell["format"] != FORMAT:
-                raise ValueError("another format")
-            shown = {"dataset": str, "row": str, "what": str, "seed": int, "scores": dict}
-            if not all(isinstance(cell[name], kind) for name, kind in shown.items()):
-                raise ValueError("an entry of the wrong kind")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ValueError(
-                f"{path} is no cell that this version can read ({error}): delete it, and it is "
-                "computed again."
-            ) from error
-        cells.append(cell)
-    return cells
+    return [
+        read_cell(path)
+        for path in written_cells(results)
+        if datasets is None or path.parts[-3] in datasets
+    ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import platform
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores, evaluate
 from vade_core.initialise import diagonal_mixture
 from vade_core.mixture import log_responsibilities
-from vade_core.models import LatentModel
+from vade_core.models import MODELS, LatentModel
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import create_run, write_json
 from vade_core.runs import BASELINE, UNTRAINED, Run, RunConfig, RunError, read_json
@@ -120,6 +121,8 @@ class Attempts:
 def settings(cell: Cell) -> RunConfig:
     """The configuration of a cell's training; no maps, and no more frames than must be."""
     recipe = cell.recipe
+    accepted = inspect.signature(MODELS[cell.model].estimator).parameters
+    device = {"device": cell.device} if "device" in accepted else {}  # or it has no networks
     config = configure(
         model=cell.model,
         dataset=cell.dataset,
@@ -131,7 +134,7 @@ def settings(cell: Cell) -> RunConfig:
         split=cell.split,
         lenses=[],
         max_frames=1,
-        overrides={**recipe.changes, **cell.changes, "device": cell.device},
+        overrides={**recipe.changes, **cell.changes, **device},
         progress=say,
     )
     config.parameters = {**recipe.of(config.parameters), **cell.changes}
@@ -181,8 +184,23 @@ def show(entry: Mapping[str, Any]) -> None:
 # -- one cell ---------------------------------------------------------------------------------
 
 
-def measured_run(cell: Cell, folder: Path, attempts: Attempts) -> dict[str, Any]:
-    """Train a model in a run folder, and measure what it ended as: the last epoch counts."""
+Further = Callable[[LatentModel, Dataset, Run], Mapping[str, Any]]
+
+
+def measured_run(
+    cell: Cell, folder: Path, attempts: Attempts, further: Further | None = None
+) -> dict[str, Any]:
+    """Train a model in a run folder, and measure what it ended as: the last epoch counts.
+
+    Parameters
+    ----------
+    cell : Cell
+    folder : Path
+        The cell's own, for work.
+    attempts : Attempts
+    further : callable, optional
+        Measures more of the trained model; its entries come last.
+    """
     config = settings(cell)
     run = opened(folder / "run", config)
     if run.status()["state"] != "finished":
@@ -201,6 +219,7 @@ def measured_run(cell: Cell, folder: Path, attempts: Attempts) -> dict[str, Any]
     model = load_model(run)
     measured = evaluate(model, dataset)
     own = ownings(model, dataset, run.config)
+    more = {} if further is None else further(model, dataset, run)
     lines = run.metrics()
     attempts.look()
     return {
@@ -235,7 +254,8 @@ def measured_run(cell: Cell, folder: Path, attempts: Attempts) -> dict[str, Any]
         },
         "peak_rss_mib": trained_peak,
         "peak_rss_with_evaluation_mib": attempts.peak,
-        "ran": where(run.config.parameters["device"], run.config),
+        "ran": where(run.config.parameters.get("device", "cpu"), run.config),
+        **more,
     }
 
 

@@ -89,6 +89,17 @@ def _parser() -> argparse.ArgumentParser:
                 "folder", nargs="?", type=Path, help="default: VADE_RUNS, or ./runs"
             )
 
+    papers = commands.add_parser(
+        "papers",
+        help="show what the papers report beside what is measured here",
+        description="Show what the papers report beside what is measured here: mean and standard "
+        "deviation over the seeds that there are, device, seconds, and the command that does it "
+        "again. Computes nothing; benchmarks/papers.py does.",
+    )
+    papers.add_argument("--table", metavar="NAME", help="this one alone")
+    papers.add_argument("--json", action="store_true", help="print one JSON object")
+    papers.set_defaults(command=_papers)
+
     train = commands.add_parser(
         "train",
         help="train a model into a run folder",
@@ -175,8 +186,18 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
     train.add_argument(
         "--data",
         type=Path,
-        metavar="FILE.npz",
-        help="train on your own file, with an array X and optionally y, in place of --dataset",
+        metavar="FILE|FOLDER",
+        help="train on your own data in place of --dataset: .npz (X, and y if there are labels), "
+        ".csv, IDX, or a folder or zip of PNG or JPEG pictures",
+    )
+    train.add_argument(
+        "--labels", type=Path, metavar="FILE", help="labels of --data: IDX, or one a line of text"
+    )
+    train.add_argument(
+        "--label-column",
+        metavar="NAME",
+        help="the column of a .csv file that holds labels, if it is not label, y or class; without "
+        "a header its number, from 1",
     )
     train.add_argument(
         "--clusters",
@@ -296,12 +317,13 @@ def _models(options: argparse.Namespace) -> int:
             "title": entry.title,
             "supervised": entry.supervised,
             "own_clusters": entry.own_clusters,
+            "baseline": entry.baseline,
             "summary": entry.summary,
             "source": entry.source,
         }
         for entry in MODELS.values()
     ]
-    _print_table(rows, options.json, ("name", "supervised", "summary", "source"))
+    _print_table(rows, options.json, ("name", "supervised", "baseline", "summary", "source"))
     return 0
 
 
@@ -346,6 +368,8 @@ def _train(options: argparse.Namespace) -> int:
         model=options.model,
         dataset=options.dataset,
         data_file=options.data,
+        labels_file=options.labels,
+        label_column=options.label_column,
         clusters=options.clusters,
         seed=options.seed,
         preset=options.preset,
@@ -536,6 +560,21 @@ def _record(options: argparse.Namespace) -> int:
         f"All of assets: {record.total_size(out) / record.MB:.1f} of at most "
         f"{record.BUDGET / record.MB:.0f} MB."
     )
+    return 0
+
+
+def _papers(options: argparse.Namespace) -> int:
+    from vade_core.papers import glance, paper_tables
+    from vade_core.papers_text import as_json, glance_words, table_text
+
+    tables = paper_tables([] if options.table is None else [options.table])
+    if options.json:
+        print(json.dumps(as_json(tables)))
+        return 0
+    parts = [table_text(table) for table in tables]
+    if options.table is None:
+        parts.insert(0, glance_words(glance(tables)))
+    print("\n\n".join(parts))
     return 0
 
 

@@ -1,0 +1,66 @@
+"""The papers page as a person reads it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import partial
+from pathlib import Path
+
+import pytest
+from conftest import opened_page
+from streamlit.testing.v1 import AppTest
+
+from pages.shared.papers_grid import table_csv
+from tests.test_papers import leave
+from vade_core import papers_measured
+from vade_core.papers import paper_table
+
+opened = partial(opened_page, "papers")
+
+
+def shown(app: AppTest) -> str:
+    """Everything that the page shows as HTML or Markdown."""
+    return "\n".join(
+        [*(each.body for each in app.get("html")), *(each.value for each in app.markdown)]
+    )
+
+
+def test_the_glance_the_tables_and_the_links(
+    tmp_path: Path, runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(papers_measured, "RESULTS", tmp_path)
+    empty = shown(opened())
+    assert "<b>0</b>" in empty
+    assert "<b>76</b>" in empty
+    assert "pt-reached" not in empty.replace(".pt-reached", "")
+
+    curve = {"start": [0.9], "clamped": [0.95], "free": [0.96]}
+    for seed in range(2):
+        scores = {"acc": 0.97 + seed / 100}
+        leave(tmp_path, "accuracy/robust", "mnist", seed, scores=scores, curve=curve)
+    leave(tmp_path, "accuracy/gmm", "mnist", 0, scores={"acc": 0.5})
+    (tmp_path / "accuracy/mnist/gmm/seed-1.json").write_text("[]", encoding="utf-8")
+    app = opened()
+    words = shown(app)
+    # ACC, and four epochs of its curve.
+    assert "<b>5</b>" in words
+    assert "<b>1</b>" in words
+    assert "97.50 ± 0.71 %" in words
+    assert '<i aria-label="not reached">✗</i>50.00 %' in words
+    assert "**GMM, ACC, mnist.** Nobody has said why yet." in words
+    assert any("seed-1.json" in warning.value for warning in app.warning)
+    commands = "\n".join(code.value for code in app.code)
+    assert "python benchmarks/papers.py --table vade-acc --dataset har --cell dec" in commands
+    assert "No run shows it yet: vade-paper." in [each.value for each in app.caption]
+
+    wang = opened(source="wang")
+    assert wang.session_state["pp-source"] == "wang"
+    assert "beta-VAE" in shown(wang)
+    assert "VAE+GMM" not in shown(wang)
+    assert "VAE+GMM" in shown(opened(source="nobody"))
+
+    rows = list(csv.DictReader(io.StringIO(table_csv(paper_table("vade-acc")))))
+    found = next(row for row in rows if (row["dataset"], row["cell"]) == ("mnist", "vade"))
+    assert (found["reported"], found["seeds"], found["better"]) == ("0.9446", "0 1", "True")
+    assert float(found["mean"]) == pytest.approx(0.975)
