@@ -10,8 +10,10 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.density import draw_run_density
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
+from pages.shared.run_map import commonest_classes
 from pages.shared.session import fail, model_title, open_run, percent
 from pages.shared.studio import (
     Settings,
@@ -19,6 +21,7 @@ from pages.shared.studio import (
     settings_in_link,
     settings_of,
     studio_message,
+    told_settings,
 )
 from pages.shared.studio_acc import (
     acc_spec,
@@ -31,13 +34,16 @@ from pages.shared.studio_acc import (
 from pages.shared.studio_distances import (
     GENERATED,
     NEAREST,
+    Distances,
     distances_csv,
     distances_figure,
     distances_of,
+    read_samples,
     sentence_about,
 )
 from pages.shared.studio_facts import StudioFacts, gather_facts
-from pages.shared.studio_files import clusters_csv, draw_on_server, samples_npz
+from pages.shared.studio_files import clusters_csv, samples_npz, served_by
+from vade_core.colours import legend_of_numbers
 from vade_core.data import DataError
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
@@ -93,11 +99,12 @@ def draw_run(run: Run, live: bool) -> None:
     digest = draw_networks(run)
     if not facts.own:
         st.info(
-            f"{model_title(run.config.model)} has one prior for everything, N(0, I): it cannot be "
-            "asked for a cluster, so there are no rows to choose from.",
+            f"{model_title(run.config.model)} has one prior for everything: it cannot be asked for "
+            "a cluster, so there are no rows to choose from.",
             icon=":material/info:",
         )
     note_beginning(run)
+    draw_run_density(run, f"cs-density-{run.id}")
     draw_top(run.id, digest)
     draw_middle(run.id)
     draw_bottom(run.id)
@@ -126,21 +133,39 @@ def draw_top(run_id: str, digest: str | None) -> None:
         facts = gather_facts(run, cached_model(run))
         settings = draw_studio_of(run, facts, digest)
         draw_files(run, facts, settings)
+        if facts.own:
+            st.caption(words_about_rows(facts))
     except (RunError, OSError) as error:
         fail(str(error))
 
 
+def words_about_rows(facts: StudioFacts) -> str:
+    """What stands beside each row: the weight, the purity, and names such as c7."""
+    said = ["π is the weight of a cluster in the prior."]
+    if any(purity is not None for purity in facts.purities):
+        said.append(
+            f"Pure: the share of its commonest {facts.noun}, among the samples on the maps."
+        )
+    names = [look.name for look in facts.looks]
+    stage, frame, commonest = facts.stage, facts.frame, None
+    if stage is not None and frame is not None and frame.clusters is not None:
+        commonest = commonest_classes(stage.labels, frame.clusters, len(names), facts.class_names)
+    said.append(legend_of_numbers(names, commonest, noun=facts.noun))
+    return " ".join(said).strip()
+
+
 def draw_studio_of(run: Run, facts: StudioFacts, digest: str | None) -> Settings:
-    """The studio in the browser, or where it has no networks the server's."""
+    """The studio, with samples of the server's where the browser has no networks."""
     initial: Settings = st.session_state[f"cs-begin-{run.id}"]
+    key, now = f"studio-{run.id}", f"cs-now-{run.id}"
+    served = None
     if digest is None:
         st.caption(SERVER_SENTENCE)
-        settings = draw_on_server(run, facts, initial)
-    else:
-        told = draw_studio(studio_message(facts, digest, initial), key=f"studio-{run.id}")
-        if told is not None:
-            st.session_state[f"cs-now-{run.id}"] = told
-        settings = st.session_state.get(f"cs-now-{run.id}", initial)
+        served = served_by(run, told_settings(key) or st.session_state.get(now, initial))
+    told = draw_studio(studio_message(facts, digest, initial, served), key=key)
+    if told is not None:
+        st.session_state[now] = told
+    settings: Settings = st.session_state.get(now, initial)
     words = settings_in_link(settings)
     for name in LINK_NAMES:
         if name in words:
@@ -251,24 +276,31 @@ def draw_bottom(run_id: str) -> None:
     st.subheader("Does it draw what it is asked for?", anchor=False)
     try:
         facts = gather_facts(run, cached_model(run))
-        why = why_no_distances(run, facts)
-        if why is not None:
-            st.info(why, icon=":material/info:")
-            return
         found = distances_of(run, facts)
-        assert found is not None
-        st.markdown(sentence_about(found, facts.noun))
+        if found is None:
+            st.info(why_no_distances(run, facts), icon=":material/info:")
+            return
+        st.markdown(sentence_about(found))
         st.plotly_chart(
-            distances_figure(found, facts.noun),
+            distances_figure(found),
             key=f"cs-heat-{run.id}",
             config={"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
         )
-        assert facts.stage is not None
+        whose = "that the run keeps" if found.more else "on the maps"
         st.caption(
             f"{GENERATED} samples of each cluster at temperature 1: Euclidean distance to the "
-            f"{NEAREST} nearest real ones of each class among the {len(facts.stage.rows):,} of the "
-            "stage set, averaged. Dark is near; a dark diagonal is good. After Czerwonski (2025)."
+            f"{NEAREST} nearest real ones of each {found.noun}, or as many as there are among the "
+            f"{found.n_real:,} {whose}, averaged. Dark is near; a dark diagonal is good. "
+            "After Czerwonski (2025)."
         )
+        draw_distance_files(run, facts, found)
+    except (RunError, OSError) as error:
+        fail(str(error))
+
+
+def draw_distance_files(run: Run, facts: StudioFacts, found: Distances) -> None:
+    """The heat map's download, and the button for more real samples where there are more."""
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.download_button(
             "Distances as CSV",
             lambda: distances_csv(found).encode(),
@@ -278,22 +310,30 @@ def draw_bottom(run_id: str) -> None:
             on_click="ignore",
             key=f"cs-heat-csv-{run.id}",
         )
-    except (RunError, OSError) as error:
-        fail(str(error))
+        assert facts.stage is not None
+        if found.more and st.button(
+            f"Compare with the {len(facts.stage.rows):,} samples on the maps",
+            icon=":material/functions:",
+            key=f"cs-read-{run.id}",
+            help="They are read from the data set: a run keeps few samples that are no pictures.",
+        ):
+            with st.spinner("Reading the samples …"):
+                try:
+                    read_samples(run, facts)
+                except DataError as error:
+                    fail(str(error))
+                    return
+            st.rerun(scope="fragment")
 
 
-def why_no_distances(run: Run, facts: StudioFacts) -> str | None:
-    """Why there is no heat map, in a sentence; None where there is one."""
+def why_no_distances(run: Run, facts: StudioFacts) -> str:
+    """Why there is no heat map, in a sentence."""
     if not facts.own:
         return (
             f"{model_title(run.config.model)} cannot be asked for a cluster, so there is nothing "
             "to compare with what was asked for."
         )
-    if not facts.labelled:
-        return "This data set has no labels: there are no classes to be near to."
-    if facts.stage is None or facts.stage.pictures is None:
-        return "These samples are no pictures: the run keeps too few real ones to be near to."
-    return None
+    return "The heat map begins with the first frame that has clusters."
 
 
 main()

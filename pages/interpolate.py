@@ -1,7 +1,7 @@
 """Interpolate: what lies between two digits, in latent space and in the prior's eyes.
 
-``?run=ID`` opens a run; ``a``, ``b``, ``way`` and others in the link are what is chosen. Nothing
-is trained here, and the browser decodes.
+``?run=ID`` opens a run; ``a``, ``b``, ``way``, ``t`` and others in the link are what is chosen.
+Nothing is trained here, and the browser decodes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 
 import streamlit as st
 
+from pages.shared.density import draw_run_density
 from pages.shared.exploration import (
     Choice,
     Exploration,
@@ -25,7 +26,9 @@ from pages.shared.exploration import (
 from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
+from pages.shared.run_map import commonest_classes
 from pages.shared.session import fail, open_run, stamp_of
+from vade_core.colours import legend_of_numbers
 from vade_core.run_frames import frame_title
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
 
@@ -73,6 +76,7 @@ def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
         key=f"ip-{run.id}",
     )
     keep_in_link(run, choice, usual)
+    draw_run_density(run, f"ip-density-{run.id}")
     with head:
         st.download_button(
             "NPZ",
@@ -85,7 +89,9 @@ def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
             help="Latents, samples, p(c|z) and log p(z) along the path from A to B, and the grid "
             "between the four corners. The address of this page carries what you chose.",
         )
-    for sentence in sentences_about(found, live=live, in_browser=digest is not None):
+    plain = model.prior_.gaussian and model.assigning_prior().gaussian
+    sentences = sentences_about(found, live=live, in_browser=digest is not None, gaussian=plain)
+    for sentence in sentences:
         st.caption(sentence)
 
 
@@ -144,13 +150,14 @@ def usual_of(_found: Exploration, world: str) -> Choice:
 def starting_choice(run: Run, found: Exploration, usual: Choice) -> Choice:
     """What the component begins with: what the link asks for, until the link asks for more.
 
-    The link follows what a person chooses; only one that somebody else wrote replaces it.
+    The link follows what a person chooses; only one that somebody else wrote replaces it. One that
+    asks for nothing is the navigation's: then it goes on as the page was left.
     """
     asked = choice_from_link(st.query_params)
     notes = st.session_state.setdefault("ip-starts", {})
     note = notes.setdefault(run.id, {})
     if "start" not in note or (note.get("link") is not None and asked != note["link"]):
-        note["start"] = asked
+        note["start"] = asked or note.get("link") or {}
     return checked_choice(note["start"], found, usual)
 
 
@@ -164,13 +171,30 @@ def keep_in_link(run: Run, choice: Choice, usual: Choice) -> None:
     st.session_state["ip-starts"][run.id]["link"] = choice_from_link(st.query_params)
 
 
-def sentences_about(found: Exploration, *, live: bool, in_browser: bool) -> list[str]:
+def words_about_names(found: Exploration) -> str:
+    """What a name such as c7 means here; empty where every cluster goes by a class."""
+    names = [name for name, _ in found.looks]
+    commonest = None
+    if found.clusters is not None:
+        commonest = commonest_classes(found.labels, found.clusters, len(names), found.class_names)
+    return legend_of_numbers(names, commonest)
+
+
+def sentences_about(
+    found: Exploration, *, live: bool, in_browser: bool, gaussian: bool = True
+) -> list[str]:
     """What a person has to know of this run."""
     said = []
-    if not found.own_clusters:
+    if not gaussian:
         said.append(
-            "The prior of this model is one Gaussian: it has no p(c|z) of its own. Clusters are "
-            "those of a mixture that was fitted to its latents afterwards."
+            "The prior of this model is no mixture of Gaussians: in log p(z) and p(c|z), one with "
+            "its means and variances stands in for it."
+        )
+    if not found.own_clusters:
+        prior = "The prior of this model is one Gaussian: it" if gaussian else "That prior"
+        said.append(
+            f"{prior} has no p(c|z) of its own. Clusters are those of a mixture that was fitted to "
+            "its latents afterwards."
         )
     if found.shape is None:
         said.append(
@@ -184,6 +208,8 @@ def sentences_about(found: Exploration, *, live: bool, in_browser: bool) -> list
             f"This run still trains: the map is of {found.title}, the networks are those of its "
             "last checkpoint."
         )
+    if words := words_about_names(found):
+        said.append(words)
     if not in_browser:
         said.append(SERVER_SENTENCE)
     return said

@@ -19,7 +19,7 @@ from pages.shared.run_cards import (
     title_of,
     what_it_is,
 )
-from pages.shared.run_choice import say_no_runs
+from pages.shared.run_choice import keep_run, say_no_runs
 from pages.shared.run_view import VIEWS, draw_summary
 from pages.shared.session import (
     duration,
@@ -47,6 +47,16 @@ FILTERS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
     ("state", "State", lambda state: state_words(state)[0]),
 )
 
+LIST_STYLE = """
+<style>
+@media (max-width: 1100px) {
+  .st-key-load-filters [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+  .st-key-load-filters [data-testid="stColumn"] { flex: 1 1 9.5rem; min-width: 9.5rem; }
+  .st-key-load-filters [data-testid="stColumn"]:first-child { flex-basis: 100%; }
+}
+</style>
+"""
+
 STYLE = """
 <style>
 .st-key-run-title h1 { padding: 0 .4rem 0 .2rem; font-size: 1.9rem; }
@@ -70,6 +80,7 @@ def main() -> None:
 
 def draw_list() -> None:
     """All runs, with filters that a link carries."""
+    st.html(LIST_STYLE)
     with st.container(
         horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"
     ):
@@ -98,7 +109,8 @@ def _show_all() -> None:
 
 def draw_filters(summaries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Draw the filters and apply them; a link carries them."""
-    places = st.columns([3, 2, 2, 2, 2])
+    with st.container(key="load-filters"):
+        places = st.columns([3, 2, 2, 2, 2])
     take_from_link("load-text", "find", "")
     text = places[0].text_input(
         "Find",
@@ -222,6 +234,7 @@ def draw_opened(run_id: str) -> None:
         fail(str(error))
         draw_broken(run_id)
         return
+    keep_run("load", run_id)
     state = status["state"]
     draw_title(run, summary, state)
     with st.container(

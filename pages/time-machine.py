@@ -13,10 +13,15 @@ import streamlit as st
 from pages.shared.exports import draw_exports
 from pages.shared.gallery import draw_gallery
 from pages.shared.latent_map import latent_map
-from pages.shared.map_making import is_busy
 from pages.shared.other_seed import draw_other_seed
 from pages.shared.river import draw_river, river_spec, sentence_about, usual_moments
-from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
+from pages.shared.run_choice import (
+    WIDE,
+    choose_run,
+    readable_summaries,
+    run_in_hand,
+    say_no_runs,
+)
 from pages.shared.run_map import (
     MAP_TO_COME,
     SELECTED_ON,
@@ -37,7 +42,7 @@ from pages.shared.session import (
     roots,
     take_from_link,
 )
-from pages.shared.stages import stages_line, stages_of
+from pages.shared.stages import meanings_of, stages_line, stages_of
 from pages.shared.whole_map import draw_whole_map
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
@@ -77,10 +82,12 @@ def main() -> None:
 def begin_where_selected(known: Collection[str]) -> None:
     """Open the run and the map on which a person has just selected points, if none are asked for.
 
-    Once: from then on the choice here counts.
+    Once: from then on the choice here counts, and so does a run that was looked at since.
     """
     noted = st.session_state.get(SELECTED_ON) or {}
     if noted.get("taken") or noted.get("run") not in known:
+        return
+    if run_in_hand() not in (None, noted["run"]):
         return
     if query_run_id() in (None, noted["run"]):
         noted["taken"] = True
@@ -116,8 +123,8 @@ def choose_lens(run: Run) -> str | None:
 
 
 def is_moving(run: Run) -> bool:
-    """Whether something changes without anybody's doing: a training, a map that is made."""
-    return run.status()["state"] in (*RUNNING_STATES, "queued") or is_busy()
+    """Whether a run changes without anybody's doing."""
+    return run.status()["state"] in (*RUNNING_STATES, "queued")
 
 
 def draw_body(run_id: str, lens: str, moving: bool) -> None:
@@ -158,8 +165,9 @@ def draw_machine(run: Run, lens: str) -> None:
             name=run.id,
             left_as=noted["key"] if noted.get("lens") == lens else None,
         )
-        if words := stages_line(stages_of(run.config, cached_metrics(run), run.status())):
-            st.caption(words)
+        stages = stages_of(run.config, cached_metrics(run), run.status())
+        if words := stages_line(stages):
+            st.caption(words, help=meanings_of(stages) or None)
         if words := cluster_words(frames, answer.frame):
             st.caption(words)
         say_skipped(found)
@@ -189,7 +197,7 @@ def draw_trust(found: RunFrames, lens: str, i: int) -> None:
         title = frames.epochs[i]
         st.markdown(
             f"**{share}** of the ten nearest neighbours in latent space are among the ten "
-            f"nearest on this map, {title}."
+            f"nearest on this map, {title}. This is its 10-NN recall."
         )
     st.toggle(
         "Colour the points by it",

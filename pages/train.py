@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared.run_choice import keep_run
 from pages.shared.session import fail
 from pages.shared.train_settings import (
     draw_settings,
@@ -61,8 +62,12 @@ with st.sidebar:
 with said:
     for problem in problems:
         st.warning(problem, icon=":material/link_off:")
-st.session_state["train-run"] = shown_id(*working)
-write_link(st.session_state["train-run"])
+shown = st.session_state["train-run"] = shown_id(*working)
+write_link(shown)
+# Once: whoever comes back from looking at another run goes on with that one.
+if shown and shown != st.session_state.get("train-kept"):
+    st.session_state["train-kept"] = shown
+    keep_run("train", shown)
 with live:
     # At rest it still looks now and then: somebody else may start a run.
     st.fragment(draw_live, run_every=1 if mood else 5)(mood)

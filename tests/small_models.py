@@ -30,6 +30,7 @@ SMALL_SETTINGS: dict[str, dict[str, Any]] = {
 }
 # By model and term: its factor in ``loss`` with these settings, where that is not 1.
 TERM_WEIGHTS: dict[str, dict[str, float]] = {
+    "aae": {"reconstruction": 0.1},
     "infogan": {"code_information": 0.1},
     "beta-vae": {"latent_kl": 5.0},
 }

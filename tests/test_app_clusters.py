@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import dataclasses
 import io
+import itertools
 import shutil
 from collections.abc import Iterator
 from functools import partial
@@ -23,6 +25,7 @@ from pages.shared.studio import (
     DEFAULTS,
     VAE_ROWS,
     latents_of,
+    packed_values,
     settings_in_link,
     settings_of,
     studio_message,
@@ -35,13 +38,20 @@ from pages.shared.studio_acc import (
     counts_csv,
     stage_counts,
 )
-from pages.shared.studio_distances import distances_csv, distances_of, in_order, sentence_about
+from pages.shared.studio_distances import (
+    distances_csv,
+    distances_of,
+    in_order,
+    read_samples,
+    sentence_about,
+)
 from pages.shared.studio_facts import gather_facts
-from pages.shared.studio_files import clusters_csv, samples_npz
+from pages.shared.studio_files import clusters_csv, samples_npz, served_by
 from tests.test_app_start_load import errors_of, link_of, words_of
 from vade_core import metrics
 from vade_core.cli import main
 from vade_core.colours import colour_of
+from vade_core.data import DataError
 from vade_core.portable import digest_of
 from vade_core.runs import CHECKPOINT, METRICS, Run
 
@@ -111,8 +121,8 @@ def test_without_runs_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         (SEVEN, ["What is ACC?", "own digit"], []),
         (HOT, ["trained with the labels"], ["N(0, I)"]),
         (VAE, ["cannot be asked for a cluster", "fitted to the latents"], ["own digit"]),
-        (PROFILES, ["no pictures"], ["own class"]),
-        (PLAIN, ["no labels: purity and ACC", "no classes to be near to"], ["own class"]),
+        (PROFILES, ["to their own class", "among the 20 that the run keeps"], []),
+        (PLAIN, ["no labels: purity and ACC", "nearest to the real ones they hold"], ["own class"]),
     ],
 )
 def test_every_kind_of_run_opens_and_says_what_does_not_apply(
@@ -145,18 +155,61 @@ def test_a_run_that_still_pretrains_has_no_clusters_yet(runs: Path) -> None:
 
 
 def test_the_server_decodes_where_the_link_says_so_and_the_page_says_it(runs: Path) -> None:
-    app = opened(run=HOT, decode="server", seed="5", count="3", order="gamma")
-    words = words_of(app)
-    assert "The server decodes here" in words
-    assert words.count("data:image/png;base64") == 10 * 3
-    assert app.slider(key=f"cs-s-{HOT}").value == 5
-    before = words
-    app.slider(key=f"cs-s-{HOT}").set_value(6).run()
+    app = opened(run=HOT, decode="server", seed="5", count="3")
+    assert "The server decodes here" in words_of(app)
+    run, model, facts = facts_and_model(runs / HOT)
+    settings = settings_of({"seed": 5, "count": 3})
+    served = served_by(run, settings)
+    assert served["for"] == {"count": 3, "temperature": 1.0, "seed": 5}
+    latents, _ = latents_of(model, settings)
+    flat = latents.reshape(30, -1)
+    grey = np.frombuffer(base64.b64decode(served["samples"]["bytes"]), np.uint8)
+    assert np.abs(grey.reshape(30, 64) - 255 * model.decode(flat)).max() <= 0.5 + 1e-3
+    gamma = np.frombuffer(base64.b64decode(served["gamma"]), "<f4").reshape(30, served["k"])
+    assert np.allclose(gamma, model.responsibilities(flat), atol=1e-6)
+    means = np.frombuffer(base64.b64decode(served["means"]["bytes"]), np.uint8).reshape(10, 64)
+    expected = model.decode(model.prior_.components()[1].numpy())
+    assert np.abs(means - 255 * expected).max() <= 0.5 + 1e-3
+    message = studio_message(facts, None, settings, served)
+    # Other samples are no other run: what a person has chosen stays.
+    other = studio_message(facts, None, settings, served_by(run, settings | {"seed": 6}))
+    assert message["stamp"] == other["stamp"]
+    assert message["nearest"]["count"] == len(facts.real)
+
+
+def test_long_samples_travel_no_finer_than_they_are_drawn() -> None:
+    values = np.arange(2 * 450, dtype=float).reshape(2, 450)
+    packed = packed_values(values, None)
+    found = np.frombuffer(base64.b64decode(packed["bytes"]), "<f4").reshape(2, packed["length"])
+    assert found.shape == (2, 200)
+    edges = [c * 450 // 200 for c in range(201)]
+    cut = [values[1, i:j].mean() for i, j in itertools.pairwise(edges)]
+    assert np.allclose(found[1], cut)
+
+
+def test_a_run_goes_along_from_page_to_page_until_a_link_asks_for_another(runs: Path) -> None:
+    app = opened(run=SEVEN)
+    for page, key in (("interpolate", "ip-run"), ("time-machine", "tm-run")):
+        app.query_params.clear()  # the navigation leaves them behind
+        app.switch_page(f"pages/{page}.py").run()
+        assert app.selectbox(key=key).value == SEVEN
+        assert link_of(app)["run"] == SEVEN
+    app.selectbox(key="tm-run").select(HOT).run()
+    app.query_params.clear()
+    app.switch_page("pages/clusters.py").run()
+    assert app.selectbox(key="cs-run").value == HOT
+    app.switch_page("pages/interpolate.py")
+    app.query_params["run"] = VADE
+    app.run()
+    assert app.selectbox(key="ip-run").value == VADE
+    # An opened run goes along, too.
+    app.switch_page("pages/load.py")
+    app.query_params["run"] = SEVEN
+    app.run()
+    app.query_params.clear()
+    app.switch_page("pages/time-machine.py").run()
+    assert app.selectbox(key="tm-run").value == SEVEN
     assert not app.exception
-    assert words_of(app) != before
-    assert link_of(app)["seed"] == "6"
-    profiles = words_of(opened(run=PROFILES, decode="server", count="4"))
-    assert profiles.count("data:image/svg+xml") == 3 * 4
 
 
 def test_a_studio_begins_with_the_link_and_comes_back_as_it_was_left(runs: Path) -> None:
@@ -388,9 +441,34 @@ def test_the_heat_map_counts_the_rows_that_are_nearest_to_their_own(runs: Path) 
     found = distances_of(run, facts)
     nearest = found.table.argmin(axis=1)
     right = int((nearest == np.arange(10)).sum())
-    assert sentence_about(found, "digit").startswith(f"{right} of 10 matched clusters")
+    assert sentence_about(found).startswith(f"{right} of 10 matched clusters")
     wrong = dataclasses.replace(found, table=np.roll(found.table, 1, axis=0))
-    assert "lies nearer to" in sentence_about(wrong, "digit")
+    assert "lies nearer to" in sentence_about(wrong)
     none = dataclasses.replace(found, own=[-1] * 10)
-    assert sentence_about(none, "digit") == "No cluster is matched with a class."
+    assert sentence_about(none) == "No cluster is matched with a class."
     assert distances_of(*facts_and_model(runs / VAE)[::2]) is None
+
+
+def test_samples_that_are_no_pictures_have_distances_too(runs: Path, made: Path) -> None:
+    run, model, facts = facts_and_model(runs / PROFILES)
+    kept = distances_of(run, facts)
+    assert (kept.n_real, kept.more) == (20, True)
+    read_samples(run, facts)
+    found = distances_of(run, facts)
+    assert (found.n_real, found.more) == (120, False)
+    with np.load(made / f"{PROFILES}.npz") as arrays:
+        X, y = arrays["X"], arrays["y"]
+    drawn = np.stack([model.sample(10, cluster=c, random_state=0) for c in range(3)])
+    for c, label in ((0, 0), (1, 2)):
+        far = np.linalg.norm(drawn[c][:, None] - X[y == label][None], axis=2)
+        expected = np.sort(far, axis=1)[:, :10].mean()
+        assert found.table[c, label] == pytest.approx(expected, rel=1e-5)
+    plain, _, known = facts_and_model(runs / PLAIN)
+    by_cluster = distances_of(plain, known)
+    assert (by_cluster.noun, by_cluster.columns) == ("cluster", ["c0", "c1", "c2"])
+    np.savez(made / f"{PLAIN}.npz", X=X + 1)
+    try:
+        with pytest.raises(DataError, match="changed"):
+            read_samples(plain, known)
+    finally:
+        np.savez(made / f"{PLAIN}.npz", X=X)

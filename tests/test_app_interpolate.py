@@ -156,6 +156,25 @@ def test_a_link_opens_its_choice_and_follows_what_is_chosen(
     assert shown["start"].a == "p9"
 
 
+def test_the_place_on_the_path_is_kept_in_the_link_and_on_the_way_back(
+    runs: Path, shown: dict[str, Any]
+) -> None:
+    app = opened(run=VADE, t="0.25")
+    assert shown["start"].t == 0.25
+    shown["choose"] = {"t": 0.8004, "a": "p7"}
+    app.run()
+    link = link_of(app)
+    assert (link["t"], link["a"]) == ("0.8", "p7")
+    shown["choose"] = None
+    app.switch_page("pages/clusters.py").run()
+    app.query_params.clear()  # the navigation leaves them behind
+    app.switch_page("pages/interpolate.py").run()
+    assert (shown["start"].t, shown["start"].a) == (0.8, "p7")
+    app.query_params["t"] = "1.5"
+    app.run()
+    assert shown["start"].t == 0.5
+
+
 def test_an_earlier_epoch_is_shown_with_the_networks_of_then(
     runs: Path, shown: dict[str, Any]
 ) -> None:

@@ -306,12 +306,13 @@ def config_of(**parameters: Any) -> RunConfig:
 
 def test_each_stage_says_what_it_took_and_found() -> None:
     assert stages_line(stages_of(config_of(), LINES)) == (
-        "Pretraining: Autoencoder, 2 epochs, 4 s | Start: UMAP + mixture, 2 s, ACC 96.0 % | "
+        "Pretraining: Autoencoder, 2 epochs, 4 s | Start: UMAP + mixture, 2 s, ACC 96.0 % by "
+        "itself, model's own clusters: 93.0 % | "
         "Clusters held, 2 epochs, 4 s, ACC 96.2 % | "
         "Clusters free, 3 epochs, 6 s, ACC 97.5 %, 1 of 2 clusters used"
     )
     assert stages_brief(config_of(), LINES) == (
-        "pretraining 2 → UMAP + mixture 96.0 % → held 2 → free 3"
+        "pretraining 2 → UMAP + mixture by itself 96.0 % → held 2 → free 3"
     )
 
 
@@ -460,14 +461,19 @@ def test_cards_and_the_time_machine_name_the_stages(runs: Path) -> None:
     found = next(e for e in Run(runs / "whole").metrics() if "start_acc" in e)
     score = found["start_acc"]
     words = said(opened("load"))
-    assert f"pretraining 1 → UMAP + mixture {100 * score:.1f} % → held 1 → free 2" in words
+    by_itself = f"UMAP + mixture by itself {100 * score:.1f} %"
+    assert f"pretraining 1 → {by_itself} → held 1 → free 2" in words
+    assert "ACC of its own clusters after" in words
+    assert "By itself: the start before the model learns from it. Held: samples stay" in words
     assert "no pretraining → random start → never held → training 3" in words
     agreement = Run(runs / "unlabelled").metrics()[-1]["start_agreement"]
     assert f"<b>{100 * agreement:.1f} %</b>" in words
     words = said(opened("time-machine", run="whole"))
     seconds = session.duration(found["seconds"])
-    assert f"| Start: UMAP + mixture, {seconds}, ACC {100 * score:.1f} % |" in words
-    assert "Clusters by number: " in words
+    own = f"model's own clusters: {100 * found['acc']:.1f} %"
+    start = f"| Start: UMAP + mixture, {seconds}, ACC {100 * score:.1f} % by itself, {own} |"
+    assert start in words
+    assert "(cluster number " in words
 
 
 # --- The switches on the Train page ---------------------------------------------------------------
@@ -738,8 +744,12 @@ def frames_with(matched: list[int], names: list[str]) -> MapFrames:
 
 def test_the_legend_in_words_tells_digits_from_cluster_numbers() -> None:
     words = cluster_words(frames_with([1, -1, 0], ["0", "1"]), 0)
-    assert words == "Clusters by number: 0 is c2, 1 is c0; c1 is of no class."
-    assert cluster_words(frames_with([-1, -1], ["0", "1"]), 0) == ""
+    assert words == (
+        "A cluster goes by the class it is matched with: 0 is c2 (cluster number 2), 1 is c0. "
+        "c1 is cluster number 1, matched with no class. It holds mostly 0."
+    )
+    none = cluster_words(frames_with([-1, -1], ["0", "1"]), 0)
+    assert none.startswith("c0 and c1 go by their numbers, matched with no class.")
 
 
 def test_clusters_that_share_a_colour_are_named() -> None:

@@ -91,10 +91,12 @@ def test_three_recordings_play_with_a_sentence_each(
         assert (frames.assigned(0) == NO_CLUSTER).all()
         assert ("time-machine", f"run={run_id}", f"Title of {run_id}") in links
         measured = [line["acc"] for line in run.metrics() if line["acc"] is not None]
-        expected = (
-            f"What {run_id} shows. ACC goes from {100 * measured[0]:.1f} % to "
-            f"{100 * measured[-1]:.1f} %."
-        )
+        first, last = (f"{100 * acc:.1f} %" for acc in (measured[0], measured[-1]))
+        start = [line["start_acc"] for line in run.metrics() if "start_acc" in line]
+        expected = f"What {run_id} shows. ACC goes from {first} to {last}."
+        if start:
+            of_start = f"its start: {100 * start[0]:.1f} %."
+            expected = f"What {run_id} shows. Its clusters: ACC {first} to {last}; {of_start}"
         assert expected in words.replace("\N{NO-BREAK SPACE}", " ")
     assert "Recorded runs, playing in step." in words
     assert "200 of 200 samples shown" not in words  # their seeds differ

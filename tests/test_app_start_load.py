@@ -575,7 +575,7 @@ def test_settings_go_to_train_in_the_link(runs: Path) -> None:
     assert sent["seed"] == "3"
     assert sent["hidden"] == "16,16"
     assert sent["subset"] == "300"
-    assert app.segmented_control(key="train-model").value == "vae"
+    assert app.selectbox(key="train-model").value == "vae"
     assert app.number_input(key="train-epochs").value == 2
     assert app.text_input(key="train-hidden").value == "16,16"
     assert not app.error

@@ -178,7 +178,15 @@ def test_sorted_by_gamma_chosen_large_taken_away_and_matched(
     bars = card.locator(".cs-bar").evaluate_all("all => all.map(b => Number(b.dataset.gamma))")
     assert len(bars) == 10
     assert sum(bars) == pytest.approx(1, abs=0.002)
-    assert bars[2] == pytest.approx(gammas(2)[1], abs=1e-3)
+    names = card.locator(".cs-bar b").all_inner_texts()
+    assert names == root.locator(".cs-name").all_inner_texts(), "bars stand in the rows' order"
+    (title,) = card.locator("header span").all_inner_texts()
+    own = names.index(title.removeprefix("Cluster "))
+    assert bars[own] == pytest.approx(gammas(2)[1], abs=1e-3)
+    lowest = card.bounding_box()
+    for real in root.locator(".cs-real").all():
+        box = real.bounding_box()
+        assert box["x"] + box["width"] <= lowest["x"], "the card covers nearest digits"
     assert np.array_equal(card.locator("canvas").evaluate(GREY), studio.grey(2, 1))
     large = card.locator("canvas").evaluate(GREY)
     studio.slide("seed", 9)
@@ -230,3 +238,36 @@ def test_a_vae_draws_its_prior_in_one_grid_and_another_run_replaces_it(
     page.get_by_role("option").filter(has_text="VaDE").first.click()
     studio.until(lambda: page.locator(".cs .cs-name").count() == 10, "the other run's rows")
     assert page.evaluate("vadeNetworks.size") == 2
+
+
+def test_where_the_server_decodes_the_studio_is_the_same(
+    opened: Callable[..., Studio], trained: Path
+) -> None:
+    studio = opened(f"run={VADE}&decode=server&count=3&seed=4")
+    root, page = studio.root, studio.page
+    assert studio.state("ready") == "server"
+    assert root.locator(".cs-real canvas").count() == 10 * 5
+    model = load_model(Run(trained / VADE))
+
+    def agrees(**settings: Any) -> None:
+        latents, _ = latents_of(model, {**DEFAULTS, **settings})
+        expected = 255 * model.decode(latents[3, 2][None])[0]
+        assert np.abs(studio.grey(3, 2) - expected).max() <= 1
+
+    agrees(count=3, seed=4)
+    before = int(studio.state("drawn"))
+    for name, value in (("count", "5"), ("temperature", "0.35")):
+        root.locator(f"[data-set={name}]").evaluate(
+            "(slider, value) => { slider.value = value; for (const kind of ['input', 'change'])"
+            " slider.dispatchEvent(new Event(kind, {bubbles: true})); }",
+            value,
+        )
+    studio.until(lambda: int(studio.state("drawn")) > before, "others are served")
+    assert studio.state("samples") == "50"
+    agrees(count=5, seed=4, temperature=0.35)
+    root.locator("[data-place='3:2']").click()
+    root.locator(".cs-card canvas").wait_for()
+    assert root.locator(".cs-card canvas").evaluate(GREY) == studio.grey(3, 2).tolist()
+    with page.expect_download() as download:
+        root.locator("[data-act=save]").click()
+    assert download.value.suggested_filename == f"{VADE}-clusters.png"

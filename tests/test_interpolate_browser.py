@@ -324,9 +324,13 @@ def test_the_slider_changes_pixels_without_a_message_and_agrees_with_torch(
         shown.page.mouse.move(box["x"] + share * box["width"], y)
         shown.until(lambda old=drawn: path.get_attribute("data-drawn") != old, "it is drawn")
         seen.append(shown.pixels(".ip-now"))
+    shown.page.wait_for_timeout(600)
+    assert len(shown.sent) == sent, "a moving slider asked the server"
     shown.page.mouse.up()
     t = float(path.get_attribute("data-drawn"))
     assert t > 0.8
+    # Let go, the link carries the place; so it does where a journey ends.
+    shown.page.wait_for_url(f"**t={t:g}*")
     assert len({picture.tobytes() for picture in seen}) > 4
     assert np.abs(before - seen[-1]).max() > 0.02
     z = latent_paths.spherical(a, b, np.array([t]))
@@ -335,6 +339,9 @@ def test_the_slider_changes_pixels_without_a_message_and_agrees_with_torch(
     shown.root.locator("[data-act=play]").click()
     shown.until(lambda: float(path.get_attribute("data-drawn")) < t, "it plays back again")
     shown.root.locator("[data-act=play]").click()
+    shown.until(lambda: f"t={t:g}" not in shown.page.url, "the link follows")
+    shown.rest()
+    sent = len(shown.sent)
     # The pointer on the map decodes, too.
     box = shown.root.locator(".ip-map").bounding_box()
     for step in range(4):

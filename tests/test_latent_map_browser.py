@@ -607,6 +607,21 @@ def test_keys_play_isolate_and_step(open_map: Any) -> None:
 
 
 @pytest.mark.browser
+def test_the_words_of_the_map_grow_with_the_type_of_the_page(open_map: Any) -> None:
+    shown = open_map()
+    title, over = shown.root.locator(".lm-epoch"), shown.root.locator(".lm-over")
+    size = "(e) => parseFloat(getComputedStyle(e).fontSize)"
+    small, track = title.evaluate(size), shown.box(".lm-track")["height"]
+    drawn = over.evaluate("(canvas) => canvas.toDataURL()")
+    shown.page.evaluate("() => { document.documentElement.style.fontSize = '34px'; }")
+    shown.until(lambda: shown.box(".lm-track")["height"] == 2 * track, "the line of time grows")
+    assert title.evaluate(size) == 2 * small
+    svg = shown.root.locator(".lm-track svg")
+    shown.until(lambda: svg.bounding_box()["height"] == 2 * track, "it is drawn anew")
+    assert over.evaluate("(canvas) => canvas.toDataURL()") != drawn
+
+
+@pytest.mark.browser
 def test_the_card_tells_about_the_point_under_the_pointer(open_map: Any) -> None:
     shown = open_map()
     x, y = shown.probe()
@@ -616,7 +631,7 @@ def test_the_card_tells_about_the_point_under_the_pointer(open_map: Any) -> None
     card.wait_for(state="visible")
     assert shown.state("hovered") == "0"
     words = card.inner_text()
-    assert "2 → 0" in words
+    assert "cluster\n0" in words  # number 2, which is matched with class 0
     assert "right" in words
     assert "92 %" in words
     heights = [

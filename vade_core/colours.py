@@ -51,6 +51,9 @@ RAMP: list[str] = ["#e8720c", "#c98a4b", "#9a938f", "#5f8bb8", "#2b83d6"]
 UNKNOWN = "#8b8f98"
 """Points and clusters of no class."""
 
+# Names in a sentence; the others are counted.
+_MOST_LISTED = 8
+
 
 def colour_of(class_index: int) -> str:
     """Hex colour of a class.
@@ -114,6 +117,49 @@ def cluster_looks(
         for c, code in enumerate(codes)
     ]
     return names, looks
+
+
+def legend_of_numbers(
+    names: Sequence[str], commonest: Sequence[str | None] | None = None, *, noun: str = "class"
+) -> str:
+    """What a name such as c7 means, in a sentence: for those clusters that go by their number.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Of each cluster, as `cluster_looks` gives them.
+    commonest : sequence of (str or None), optional
+        The name of the class that each cluster holds most of; None for an empty one.
+    noun : str
+        What a class is called, such as digit.
+
+    Returns
+    -------
+    str
+        Empty where every cluster goes by a class.
+
+    Examples
+    --------
+    >>> legend_of_numbers(["4", "c1"], ["4", "9"], noun="digit")
+    'c1 is cluster number 1, matched with no digit. It holds mostly 9.'
+    >>> legend_of_numbers(["c0", "c1"])
+    'c0 is cluster number 0, and so on.'
+    """
+    alone = [c for c, name in enumerate(names) if name == f"c{c}"]
+    if not alone:
+        return ""
+    if commonest is None and len(alone) == len(names):
+        return f"c{alone[0]} is cluster number {alone[0]}, and so on."
+    known = [] if commonest is None else [(c, commonest[c]) for c in alone if commonest[c]]
+    if len(alone) == 1:
+        holds = f" It holds mostly {known[0][1]}." if known else ""
+        return f"c{alone[0]} is cluster number {alone[0]}, matched with no {noun}.{holds}"
+    shown = [f"c{c}" for c in alone[:_MOST_LISTED]]
+    if len(alone) > _MOST_LISTED:
+        shown.append(f"{len(alone) - _MOST_LISTED} more")
+    words = f"{', '.join(shown[:-1])} and {shown[-1]} go by their numbers, matched with no {noun}."
+    holds = ", ".join(f"c{c} holds mostly {name}" for c, name in known[:_MOST_LISTED])
+    return f"{words} {holds}." if holds else words
 
 
 def text_on(colour: str) -> str:

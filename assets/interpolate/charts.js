@@ -1,5 +1,5 @@
 /** Along the path: p(c|z) as stacked areas, and the prior's log density. */
-import { build } from "./parts.js";
+import { build, byName } from "./parts.js";
 
 /** A cluster that nowhere has so much is not drawn. */
 const LEAST_SHARE = 0.005;
@@ -27,12 +27,13 @@ export class PathCharts {
     const title = own ? "p(c|z)" : "p(c|z) of the mixture fitted to the latents";
     const prior = own ? "log p(z) under the prior" : "log p(z) under the prior, one Gaussian";
     this.value = build("span", { class: "ip-value" });
+    this.axis = build("div", { class: "ip-axis", "aria-hidden": "true" });
     this.root = build(
       "div", { class: "ip-charts" },
       build("div", { class: "ip-chart-head" }, build("b", {}, title), this.legend),
       build("div", { class: "ip-chart-box" }, this.areas, this.markers[0]),
       build("div", { class: "ip-chart-head" }, build("b", {}, `${prior}, nats`), this.value),
-      build("div", { class: "ip-chart-box" }, this.density, this.markers[1]),
+      build("div", { class: "ip-chart-box" }, this.density, this.axis, this.markers[1]),
     );
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.areas.parentElement);
@@ -48,6 +49,7 @@ export class PathCharts {
       for (let i = 0; i < this.n; i++) most = Math.max(most, shares[i * k + c]);
       if (most >= LEAST_SHARE) this.shown.push(c);
     }
+    byName(this.world, this.shown);
     this.legend.replaceChildren(...this.shown.map((c) => {
       const { name, colour, ink } = this.world.looks[c];
       return build("i", { style: `background:${colour};color:${ink}` }, name);
@@ -105,18 +107,16 @@ export class PathCharts {
     const room = Math.max(1, 0.12 * (high - low));
     [low, high] = [low - room, high + room];
     const y = (value) => 2 + (height - 4) * (1 - (value - low) / (high - low));
-    context.font = `400 15px ${style.fontFamily}`;
-    context.textBaseline = "middle";
-    for (const step of roundSteps(low, high, 3)) {
-      const at = y(step);
-      if (at < 9 || at > height - 9) continue;
-      context.globalAlpha = 0.18;
-      context.fillStyle = style.color;
-      context.fillRect(0, at, width, 1);
-      context.globalAlpha = 0.8;
-      context.fillText(String(step).replace("-", "−"), 4, at - 9);
-    }
+    const steps = roundSteps(low, high, 3).filter((step) => y(step) > 1 && y(step) < height - 1);
+    context.globalAlpha = 0.18;
+    context.fillStyle = style.color;
+    for (const step of steps) context.fillRect(0, y(step), width, 1);
     context.globalAlpha = 1;
+    // Beside the chart, where no curve runs through them.
+    this.axis.replaceChildren(...steps.map((step) => {
+      const top = Math.min(height - 9, Math.max(9, y(step)));
+      return build("span", { style: `top:${top}px` }, String(step).replace("-", "−"));
+    }));
     context.strokeStyle = style.getPropertyValue("--accent") || "#1578c4";
     context.lineWidth = 3;
     context.lineJoin = "round";

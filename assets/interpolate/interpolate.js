@@ -135,6 +135,16 @@ class Interpolation {
   change(how) {
     how();
     this.refresh();
+    this.#tell();
+  }
+
+  /** Takes note of a choice that is on the screen already. */
+  note(how) {
+    how();
+    this.#tell();
+  }
+
+  #tell() {
     clearTimeout(this.telling);
     this.telling = setTimeout(() => {
       const told = JSON.stringify(this.choice);

@@ -96,6 +96,12 @@ export class Tiles {
   }
 }
 
+/** Clusters in the order in which people look for them: by their names, 2 before 10. */
+export function byName(world, clusters) {
+  const name = (c) => String(world.clusterName(c));
+  return clusters.sort((a, b) => name(a).localeCompare(name(b), "en", { numeric: true }) || a - b);
+}
+
 /** Above so many clusters only the likeliest are named. */
 const MOST_BARS = 14;
 
@@ -111,16 +117,23 @@ export class GammaBars {
       this.root.append(build("div", { class: "ip-bar" }, name, build("u", {}, fill), share));
       this.rows.push({ name, fill, share });
     }
+    /** Which clusters have a bar; null for the likeliest of each latent. @type {number[]|null} */
+    this.offered = null;
+  }
+
+  /** Has bars for the largest from now on. @param {[number, number][]} sizes  cluster and size */
+  offer(sizes) {
+    const largest = [...sizes].sort((a, b) => b[1] - a[1]).slice(0, this.rows.length);
+    this.offered = byName(this.world, largest.map(([c]) => c));
   }
 
   show(z) {
     const { world, rows } = this;
     const { shares } = world.assigning.read(z, 1);
-    const order = [...shares.keys()];
-    if (order.length > rows.length) order.sort((a, b) => shares[b] - shares[a]);
-    else {
-      const name = (c) => String(world.clusterName(c));
-      order.sort((a, b) => name(a).localeCompare(name(b), "en", { numeric: true }) || a - b);
+    let order = this.offered;
+    if (!order) {
+      order = [...shares.keys()].sort((a, b) => shares[b] - shares[a]).slice(0, rows.length);
+      byName(world, order);
     }
     rows.forEach(({ name, fill, share }, i) => {
       const c = order[i];

@@ -1,5 +1,5 @@
 /** The path from A to B: a slider, a film strip, and what the prior says along the way. */
-import { build, Choices, GammaBars, paintSample, percentOf, saveCanvas, sheetOf, Slot } from "./parts.js";
+import { build, byName, Choices, GammaBars, paintSample, percentOf, saveCanvas, sheetOf, Slot } from "./parts.js";
 import { evenShares, makeWay, WAYS } from "./paths.js";
 import { PathCharts } from "./charts.js";
 import { pathWords } from "./words.js";
@@ -14,7 +14,9 @@ export class PathView {
   constructor(app) {
     this.app = app;
     const { world } = app;
-    this.t = 0.5;
+    this.t = app.choice.t;
+    /** The place that the choice held when it was taken over. */
+    this.taken = this.t;
     this.a = new Slot(app, "A", 0);
     this.b = new Slot(app, "B", 1);
     this.slots = [[this.a, "a"], [this.b, "b"]].map(([slot, name]) => ({
@@ -28,11 +30,14 @@ export class PathView {
     this.bars = new GammaBars(world);
     this.slider = build("input", {
       type: "range", min: 0, max: 1000, step: 1, class: "ip-slider", "aria-label": "Place on the path",
-      on: { input: () => { this.pause(); this.move(this.slider.value / 1000); } },
+      on: {
+        input: () => { this.pause(); this.move(this.slider.value / 1000); },
+        change: () => this.rest(),
+      },
     });
     this.frames = Array.from({ length: FRAMES }, (_, i) => build("canvas", {
       class: "ip-sample", title: `${Math.round((100 * i) / (FRAMES - 1))} % of the way`,
-      on: { click: () => { this.pause(); this.move(i / (FRAMES - 1)); } },
+      on: { click: () => { this.pause(); this.move(i / (FRAMES - 1)); this.rest(); } },
     }));
     this.charts = new PathCharts(world);
     this.sentence = build("p", { class: "ip-sentence", "aria-live": "polite" });
@@ -57,6 +62,7 @@ export class PathView {
     const [from, to] = [world.latent(choice.a), world.latent(choice.b)];
     this.a.show(choice.a);
     this.b.show(choice.b);
+    if (choice.t !== this.taken) this.t = this.taken = choice.t;
     this.ways.press(choice.way);
     const way = makeWay(from, to, choice.way, world.assigning);
     this.way = way;
@@ -74,7 +80,18 @@ export class PathView {
       }
       this.root.dataset.frames = first + count;
     });
+    const order = byName(world, [...Array(world.assigning.k).keys()]);
+    const most = (c) => Math.max(...Array.from({ length: STEPS }, (_, i) => shares[i * order.length + c]));
+    this.bars.offer(order.map((c) => [c, most(c)]));
     this.move(this.t);
+  }
+
+  /** The place is kept, in the link too, once nothing moves. */
+  rest() {
+    const t = Math.round(1000 * this.t) / 1000;
+    if (t === this.taken) return;
+    this.taken = t;
+    this.app.note(() => { this.app.choice.t = t; });
   }
 
   /** Goes to a share of the way: the picture, the bars, the markers. */
@@ -95,8 +112,12 @@ export class PathView {
   }
 
   toggle() {
-    if (this.travel.going) this.pause();
-    else this.start();
+    if (!this.travel.going) {
+      this.start();
+      return;
+    }
+    this.pause();
+    this.rest();
   }
 
   start() {

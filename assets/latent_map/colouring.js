@@ -78,6 +78,12 @@ export class Colouring {
     return matched >= 0 ? matched : (this.store.classNames.length + cluster) % NONE;
   }
 
+  /** What a cluster is called: as its class, else by its number, such as c9. */
+  clusterName(frame, cluster) {
+    const matched = frame.matched?.[cluster] ?? -1;
+    return matched >= 0 ? (this.store.classNames[matched] ?? String(matched)) : `c${cluster}`;
+  }
+
   /** Codes of all points in a frame. */
   codesOf(frame) {
     let codes = this.codes.get(frame);
@@ -136,11 +142,11 @@ export class Colouring {
     for (let k = 0; k < nClusters; k++) {
       const code = this.clusterCode(frame, k);
       if (code < classNames.length) ofClass.set(code, [...(ofClass.get(code) ?? []), k]);
-      else unmatched.push(entry(code, `c${k}`, `Cluster ${k}, of no class`));
+      else unmatched.push(entry(code, `c${k}`, `c${k}: cluster number ${k}, matched with no class`));
     }
     const matched = byClass.filter((e) => ofClass.has(e.code)).map((e) => ({
       ...e,
-      title: `${e.name}: cluster ${ofClass.get(e.code).join(" and ")}`,
+      title: `${e.name}: cluster number ${ofClass.get(e.code).join(" and ")}`,
     }));
     return matched.concat(unmatched);
   }

@@ -10,7 +10,7 @@ import { Card, Legend, grouped, percent, write } from "./panels.js";
 import { savePicture } from "./snapshot.js";
 import { listenToGestures } from "./gestures.js";
 import { LoopClock, Player } from "./player.js";
-import { readTheme } from "./theme.js";
+import { readTheme, typeScale } from "./theme.js";
 import { handleKey } from "./keys.js";
 import { Member } from "./link.js";
 
@@ -337,19 +337,22 @@ class LatentMap {
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
     }
     this.ratio = ratio;
+    this.theme.scale = typeScale();
     Object.assign(this.camera, { width, height });
     this.#refit();
-    this.scrubber.draw(this.store, this.find("track").clientWidth, this.header.curve !== false);
+    const { clientWidth } = this.find("track");
+    this.scrubber.draw(this.store, clientWidth, this.header.curve !== false, this.theme.scale);
     this.draw();
     this.change();
   }
 
   #refit() {
     const { camera, margins } = this;
-    const legend = camera.width > 700 ? 200 : camera.width > 340 ? 100 : 20;
+    const { scale } = this.theme;
+    const legend = scale * (camera.width > 700 ? 200 : camera.width > 340 ? 100 : 20);
     // The title and the caption stand beside the map where there is room, else above and below.
-    const isWide = (camera.width - legend - camera.height) / 2 > 210;
-    const [top, bottom] = isWide ? [20, 20] : [100, 40];
+    const isWide = (camera.width - legend - camera.height) / 2 > 210 * scale;
+    const [top, bottom] = isWide ? [20, 20] : [100 * scale, 40 * scale];
     if (this.header.preview) Object.assign(margins, { left: 14, right: 14, top: 34, bottom: 14 });
     else Object.assign(margins, { left: 24, right: legend, top, bottom });
     this.home = camera.homeFor(this.store.bounds(), margins);

@@ -19,6 +19,7 @@ const TRAILS_SHOWN = 150;
  * @property {string} text  colour of the text
  * @property {string} page  colour of the page
  * @property {string} font
+ * @property {number} scale  of the type, 1 at its usual size
  */
 
 /** @param {CanvasRenderingContext2D} context @param {Marks} marks */
@@ -91,12 +92,12 @@ function isFaded(code, isolate, colouring) {
 }
 
 function drawMeans(context, marks) {
-  const { store, moment, camera, byCluster, page, font, isolate, colouring } = marks;
+  const { store, moment, camera, byCluster, page, font, scale, isolate, colouring } = marks;
   context.textAlign = "center";
   context.textBaseline = "middle";
   const isSmall = Math.min(camera.width, camera.height) < 360;
-  const radius = isSmall ? 11 : 14;
-  context.font = `700 ${isSmall ? 15 : 17}px ${font}`;
+  const radius = scale * (isSmall ? 11 : 14);
+  context.font = `700 ${scale * (isSmall ? 15 : 17)}px ${font}`;
   for (let k = 0; k < store.nClusters; k++) {
     const x = moment.between("means", 2 * k);
     const y = moment.between("means", 2 * k + 1);
@@ -104,8 +105,8 @@ function drawMeans(context, marks) {
     const [px, py] = camera.toScreen(x, y);
     if (px < -60 || py < -60 || px > camera.width + 60 || py > camera.height + 60) continue;
     const code = byCluster.clusterCode(moment.nearest, k);
-    const name = code < store.classNames.length ? store.classNames[code] : `c${k}`;
-    const half = Math.max(radius, context.measureText(name).width / 2 + radius - 6);
+    const name = byCluster.clusterName(moment.nearest, k);
+    const half = Math.max(radius, context.measureText(name).width / 2 + radius - 6 * scale);
     context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : 1;
     context.beginPath();
     context.roundRect(px - half, py - radius, 2 * half, 2 * radius, radius);

@@ -147,10 +147,7 @@ export class Card {
     const matched = cluster === null ? -1 : (frame.matched?.[cluster] ?? -1);
     const facts = [];
     if (labels) facts.push(["label", classNames[labels[i]] ?? String(labels[i])]);
-    if (cluster !== null) {
-      const stands = matched >= 0 ? ` → ${classNames[matched]}` : "";
-      facts.push(["cluster", `${cluster}${stands}`]);
-    }
+    if (cluster !== null) facts.push(["cluster", byCluster.clusterName(frame, cluster)]);
     if (labels && matched >= 0) {
       facts.push(["", matched === labels[i] ? "● right" : "✕ wrong"]);
     }
@@ -176,8 +173,8 @@ export class Card {
       fill.style.background = byCluster.colour(code);
       const room = htmlElement("div", "lm-room");
       room.append(fill);
-      const name = store.classNames[code];
-      column.append(room, htmlElement("span", "", name && name.length < 3 ? name : `c${c}`));
+      const name = byCluster.clusterName(frame, c);
+      column.append(room, htmlElement("span", "", name.length < 4 ? name : `c${c}`));
       return column;
     });
     this.bars.replaceChildren(...columns);

@@ -1,9 +1,8 @@
 /** The line of time: the ACC curve, the phases, what was remarkable, and a handle to drag. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const TOP = 26;
-const CURVE = 46;
-const BAND = 24;
+/** Heights in pixels at the usual size of the type; map.css has their sum. */
+const ROOMS = { top: 26, curve: 46, band: 24 };
 const SIDE = 14;
 
 function svgElement(name, attributes, text) {
@@ -24,6 +23,7 @@ export class Scrubber {
     this.svg = track.querySelector("svg");
     this.count = 0;
     this.width = 0;
+    this.scale = 1;
     track.addEventListener("pointerdown", (event) => {
       if (event.button !== 0 || this.count < 1) return;
       track.setPointerCapture(event.pointerId);
@@ -53,17 +53,31 @@ export class Scrubber {
     return SIDE + (position / span) * (this.width - 2 * SIDE);
   }
 
-  y(accuracy) {
-    return TOP + CURVE * (1 - accuracy);
+  /** Above the curve, of the curve, and below it. */
+  get rooms() {
+    const [top, curve, band] = [ROOMS.top, ROOMS.curve, ROOMS.band].map((v) => v * this.scale);
+    return { top, curve, band, foot: top + curve, whole: top + curve + band };
   }
 
-  /** Draws everything but the handle anew. @param {import("./store.js").Store} store */
-  draw(store, width, withCurve) {
+  y(accuracy) {
+    const { top, curve } = this.rooms;
+    return top + curve * (1 - accuracy);
+  }
+
+  /**
+   * Draws everything but the handle anew.
+   * @param {import("./store.js").Store} store
+   * @param {number} width
+   * @param {boolean} withCurve
+   * @param {number} scale  of the type, 1 at its usual size
+   */
+  draw(store, width, withCurve, scale) {
     this.count = store.frames.length;
     this.width = width;
+    this.scale = scale;
     const { svg } = this;
     svg.setAttribute("width", String(width));
-    svg.setAttribute("height", String(TOP + CURVE + BAND));
+    svg.setAttribute("height", String(this.rooms.whole));
     svg.replaceChildren();
     if (!this.count || width < 50) return;
     this.#drawPhases(store.frames);
@@ -73,6 +87,7 @@ export class Scrubber {
   }
 
   #drawPhases(frames) {
+    const { top, foot, whole } = this.rooms;
     let start = 0;
     let shade = 0;
     for (let i = 1; i <= frames.length; i++) {
@@ -83,13 +98,13 @@ export class Scrubber {
       const band = svgElement("g", { class: `lm-phase lm-shade-${shade % 2}` });
       band.append(svgElement("title", {}, phase));
       band.append(svgElement("rect", {
-        x: left, y: TOP, width: right - left, height: CURVE + BAND,
+        x: left, y: top, width: right - left, height: whole - top,
       }));
       if (start > 0) {
-        band.append(svgElement("line", { x1: left, x2: left, y1: TOP, y2: TOP + CURVE + BAND }));
+        band.append(svgElement("line", { x1: left, x2: left, y1: top, y2: whole }));
       }
-      if (right - left > 9 * phase.length + 12) {
-        band.append(svgElement("text", { x: left + 8, y: TOP + CURVE + 18 }, phase));
+      if (right - left > 9 * this.scale * phase.length + 12) {
+        band.append(svgElement("text", { x: left + 8, y: foot + 18 * this.scale }, phase));
       }
       this.svg.append(band);
       start = i;
@@ -98,6 +113,7 @@ export class Scrubber {
   }
 
   #drawCurve({ frames, labels }) {
+    const above = this.rooms.top - 8 * this.scale;
     let line = "";
     let area = "";
     let open = null;
@@ -121,15 +137,16 @@ export class Scrubber {
     close(last);
     if (!line) {
       const why = labels ? "ACC comes with the clusters." : "No labels, so no ACC curve.";
-      this.svg.append(svgElement("text", { x: SIDE, y: TOP + 18 }, why));
+      this.svg.append(svgElement("text", { x: SIDE, y: this.rooms.top + 18 * this.scale }, why));
       return;
     }
     this.svg.append(svgElement("path", { class: "lm-area", d: area }));
     this.svg.append(svgElement("path", { class: "lm-curve", d: line }));
-    this.svg.append(svgElement("text", { class: "lm-axis", x: 8, y: TOP - 8 }, "ACC"));
+    this.svg.append(svgElement("text", { class: "lm-axis", x: 8, y: above }, "ACC"));
   }
 
   #drawRemarkable(store) {
+    const { top, foot } = this.rooms;
     const marks = [];
     const best = store.best();
     if (best >= 0) {
@@ -144,16 +161,16 @@ export class Scrubber {
       marks.push({ i: largest, sign: "⇄", words: `largest reshuffle, ${share} % of points`, title });
     }
     marks.sort((a, b) => a.i - b.i);
-    let free = best >= 0 ? 48 : 0;
+    let free = best >= 0 ? 48 * this.scale : 0;
     marks.forEach(({ i, sign, words, title }, order) => {
       const x = this.x(i);
       const mark = svgElement("g", { class: "lm-remarkable" });
       mark.append(svgElement("title", {}, `${words}, ${title}`));
-      mark.append(svgElement("line", { x1: x, x2: x, y1: TOP - 4, y2: TOP + CURVE }));
+      mark.append(svgElement("line", { x1: x, x2: x, y1: top - 4, y2: foot }));
       this.svg.append(mark);
       const next = marks[order + 1] ? this.x(marks[order + 1].i) : this.width;
       for (const text of [`${sign} ${words}`, sign]) {
-        const label = svgElement("text", { y: TOP - 8 }, text);
+        const label = svgElement("text", { y: top - 8 * this.scale }, text);
         mark.append(label);
         const wide = label.getComputedTextLength();
         // To the right of its line, else to the left, else only the sign.

@@ -35,7 +35,7 @@ function words(map, part) {
  * @param {any} words  title, acc, recall, foot, legendTitle
  * @param {import("./colouring.js").Colouring} colouring
  * @param {any[]} entries  of the legend
- * @param {{text: string, page: string, font: string}} theme
+ * @param {{text: string, page: string, font: string, scale: number}} theme
  * @returns {HTMLCanvasElement}
  */
 function compose({ points, over, ratio }, words, colouring, entries, theme) {
@@ -49,6 +49,7 @@ function compose({ points, over, ratio }, words, colouring, entries, theme) {
   context.drawImage(over, 0, 0, canvas.width, canvas.height);
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   const [width, height] = [canvas.width / ratio, canvas.height / ratio];
+  const { scale, font } = theme;
   context.fillStyle = theme.text;
   context.textBaseline = "top";
   let top = EDGE;
@@ -56,11 +57,11 @@ function compose({ points, over, ratio }, words, colouring, entries, theme) {
     [words.title, 26, 700], [words.acc, 22, 600], [words.recall, 16, 400],
   ]) {
     if (!text) continue;
-    context.font = `${weight} ${size}px ${theme.font}`;
+    context.font = `${weight} ${scale * size}px ${font}`;
     context.fillText(text, EDGE, top);
-    top += size * 1.25;
+    top += scale * size * 1.25;
   }
-  context.font = `400 16px ${theme.font}`;
+  context.font = `400 ${16 * scale}px ${font}`;
   context.textBaseline = "bottom";
   context.fillText(words.foot, EDGE, height - EDGE / 2, width - 2 * EDGE);
   drawLegend(context, width - EDGE, words.legendTitle, colouring, entries, theme);
@@ -68,25 +69,26 @@ function compose({ points, over, ratio }, words, colouring, entries, theme) {
 }
 
 function drawLegend(context, right, title, colouring, entries, theme) {
+  const { scale, font } = theme;
   context.textBaseline = "middle";
   context.textAlign = "right";
-  context.font = `600 16px ${theme.font}`;
+  context.font = `600 ${16 * scale}px ${font}`;
   context.fillStyle = theme.text;
-  context.fillText(title, right, EDGE + 10);
-  let y = EDGE + 38;
+  context.fillText(title, right, EDGE + 10 * scale);
+  let y = EDGE + 38 * scale;
   const rows = colouring.isCategorical
     ? entries.map((e) => [colouring.colour(e.code), `${e.name}: ${grouped(e.count)}`])
     : [1, 0.75, 0.5, 0.25, 0].map((share) => [
       colouring.colour(Math.round(255 * share)), percent(share, 0)]);
-  context.font = `400 16px ${theme.font}`;
+  context.font = `400 ${16 * scale}px ${font}`;
   for (const [colour, text] of rows) {
     context.fillStyle = colour;
     context.beginPath();
-    context.roundRect(right - 22, y - 10, 22, 20, 5);
+    context.roundRect(right - 22 * scale, y - 10 * scale, 22 * scale, 20 * scale, 5 * scale);
     context.fill();
     context.fillStyle = theme.text;
-    context.fillText(text, right - 30, y);
-    y += 25;
+    context.fillText(text, right - 30 * scale, y);
+    y += 25 * scale;
   }
   context.textAlign = "left";
 }

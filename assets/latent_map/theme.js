@@ -2,7 +2,8 @@
 
 /**
  * @param {HTMLElement} root
- * @returns {{text: string, page: string, pageRgb: number[], font: string}}
+ * @returns {{text: string, page: string, pageRgb: number[], font: string, scale: number}}
+ *   scale: how much larger the page's type is than usual, as on a projector
  */
 export function readTheme(root) {
   const style = getComputedStyle(root);
@@ -16,7 +17,15 @@ export function readTheme(root) {
     page,
     pageRgb: rgbOf(page),
     font: read("--st-font", "sans-serif"),
+    scale: typeScale(),
   };
+}
+
+/** The page's type in pixels at its usual size; --u in map.css says the same. */
+const USUAL = 17;
+
+export function typeScale() {
+  return Math.max(1, parseFloat(getComputedStyle(document.documentElement).fontSize) / USUAL);
 }
 
 /** Red, green and blue of any CSS colour. */

@@ -28,7 +28,8 @@ export function drawGrey(target, values, offset, [height, width], left = 0, top 
 const MOST_CORNERS = 200;
 
 /**
- * Draws one sample as a line from left to right, as profile_svg in pages/shared/digits.py.
+ * Draws one sample as a line from left to right, as profile_svg in pages/shared/digits.py; one
+ * value is a tick on an axis, two are a dot.
  * @param {HTMLCanvasElement} canvas  drawn in its own size in pixels
  * @param {ArrayLike<number>} values
  * @param {number} offset  where the sample begins
@@ -41,6 +42,10 @@ export function drawProfile(canvas, values, offset, count, { low, high, colour =
   const edge = 3;
   const corners = Math.min(count, MOST_CORNERS);
   context.clearRect(0, 0, width, height);
+  if (count <= 2) {
+    drawDot(context, values, offset, count, { low, high, colour });
+    return;
+  }
   context.strokeStyle = colour;
   context.lineWidth = 2;
   context.lineJoin = "round";
@@ -54,4 +59,23 @@ export function drawProfile(canvas, values, offset, count, { low, high, colour =
     context.lineTo(x, edge + (height - 2 * edge) * (1 - share));
   }
   context.stroke();
+}
+
+/** One value as a tick on an axis, two as a dot in the field. */
+function drawDot(context, values, offset, count, { low, high, colour }) {
+  const { width, height } = context.canvas;
+  const edge = 6;
+  const share = (i) => Math.min(1, Math.max(0, (values[offset + i] - low) / (high - low || 1))) || 0;
+  const x = edge + (width - 2 * edge) * share(0);
+  const base = count === 1 ? height / 2 : height - 2;
+  context.fillStyle = "#808892";
+  context.fillRect(2, base - 0.75, width - 4, 1.5);
+  context.fillStyle = colour;
+  if (count === 1) {
+    context.fillRect(x - 2.5, base - 16, 5, 32);
+    return;
+  }
+  context.beginPath();
+  context.arc(x, edge + (height - 2 * edge) * (1 - share(1)), 5, 0, 2 * Math.PI);
+  context.fill();
 }

@@ -1,6 +1,6 @@
 /** One sample, large, with its responsibilities as bars. */
 
-const MOST_BARS = 12;
+const MOST_BARS = 14;
 
 export class Card {
   /**
@@ -18,10 +18,10 @@ export class Card {
   /**
    * @param {string} title
    * @param {HTMLCanvasElement} canvas  drawn
-   * @param {Float32Array} gamma  of the sample
-   * @param {{name: string, number: string, colour: string, ink: string}[]} looks
+   * @param {{name: string, number: string, colour: string, ink: string, gamma: number}[]} looks
+   *   of the clusters in their order, with what each has of the sample
    */
-  show(title, canvas, gamma, looks) {
+  show(title, canvas, looks) {
     const make = (tag, text = "") => Object.assign(document.createElement(tag), {
       textContent: text,
     });
@@ -29,23 +29,21 @@ export class Card {
     const close = make("button", "Close");
     header.append(make("span", title), close);
     // All clusters in their order as long as there is room, else the largest ones.
-    let order = looks.map((_, c) => c);
-    if (order.length > MOST_BARS) {
-      order = order.sort((a, b) => gamma[b] - gamma[a]).slice(0, MOST_BARS);
-    }
-    const bars = order.map((c) => {
+    const shown = looks.length > MOST_BARS
+      ? [...looks].sort((a, b) => b.gamma - a.gamma).slice(0, MOST_BARS) : looks;
+    const bars = shown.map(({ name: said, number, colour, ink, gamma }) => {
       const bar = Object.assign(document.createElement("div"), { className: "cs-bar" });
-      const name = make("b", looks[c].name);
-      name.style.cssText = `background:${looks[c].colour};color:${looks[c].ink}`;
-      name.title = `cluster ${looks[c].number}`;
+      const name = make("b", said);
+      name.style.cssText = `background:${colour};color:${ink}`;
+      name.title = `cluster number ${number.slice(1)}`;
       const value = document.createElement("i");
-      value.style.cssText = `background:${looks[c].colour};width:${100 * gamma[c]}%`;
-      bar.append(name, value, make("span", gamma[c].toFixed(3)));
-      bar.dataset.gamma = gamma[c].toFixed(4);
+      value.style.cssText = `background:${colour};width:${100 * gamma}%`;
+      bar.append(name, value, make("span", gamma.toFixed(3)));
+      bar.dataset.gamma = gamma.toFixed(4);
       return bar;
     });
     const foot = make("div", "γ = p(c|z): how much each cluster answers for this latent.");
-    foot.style.cssText = "margin-top:8px;font-size:15px";
+    foot.className = "cs-foot";
     const hadFocus = this.root.contains(this.root.getRootNode().activeElement);
     this.root.replaceChildren(header, canvas, ...bars, foot);
     this.root.hidden = false;

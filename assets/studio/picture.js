@@ -4,9 +4,10 @@ const LINE_SIZE = [110, 64];
 
 /** How the samples of a run are drawn: as grey pixels, or as lines where they are no pictures. */
 export class Pen {
-  constructor(networks, limits) {
-    this.shape = networks.imageShape;
-    this.length = networks.nFeatures;
+  /** @param {{shape: number[]|null, length: number}} source  @param {number[]} limits */
+  constructor(source, limits) {
+    this.shape = source.shape;
+    this.length = source.length;
     [this.low, this.high] = limits;
   }
 
@@ -28,9 +29,14 @@ export class Pen {
   }
 }
 
-/** The bytes of a message's real samples as values in the model's own units. */
-export function realValues({ kind, bytes }) {
-  const raw = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
+/** Bytes out of base64. */
+export function bytesOf(text) {
+  return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+}
+
+/** The bytes of a message's samples as values in the model's own units. */
+export function valuesOf({ kind, bytes }) {
+  const raw = bytesOf(bytes);
   if (kind === "floats") return new Float32Array(raw.buffer);
   return Float32Array.from(raw, (grey) => grey / 255);
 }

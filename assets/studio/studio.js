@@ -1,6 +1,7 @@
 /** The cluster studio: a row a cluster, sampled anew in the browser at every move of a slider. */
 import { Card } from "./card.js";
-import { Pen, gridPicture, realValues, saveCanvas } from "./picture.js";
+import { Pen, gridPicture, saveCanvas, valuesOf } from "./picture.js";
+import { LocalSource, ServedSource } from "./source.js";
 
 /** Rows of samples of a prior that has no clusters. */
 const PRIOR_ROWS = 10;
@@ -44,24 +45,42 @@ class Studio {
 
   update(data, setStateValue) {
     this.setStateValue = setStateValue;
-    if (data.stamp === this.stamp) return;
+    if (data.stamp === this.stamp) {
+      if (data.served && this.source) this.#takeServed(data.served);
+      return;
+    }
     this.stamp = data.stamp;
     this.data = data;
     this.settings ??= { ...data.initial };
-    this.decode?.cancel();
+    this.source?.cancel();
+    this.source = null;
     this.choose(null);
     delete this.root.dataset.ready;
+    if (data.digest === null) {
+      this.#begin(new ServedSource(data.served));
+      return;
+    }
     whenNetworks(data.digest).then((networks) => {
-      if (this.data !== data) return;
-      this.networks = networks;
-      this.decode = new NewestDecode(networks);
-      this.pen = new Pen(networks, data.limits);
-      this.real = data.nearest && realValues(data.nearest);
-      this.means = networks.decode(networks.generating.means, networks.generating.logWeights.length);
-      this.#build();
-      this.root.dataset.ready = networks.kind;
-      this.draw();
+      if (this.data === data) this.#begin(new LocalSource(networks));
     });
+  }
+
+  #begin(source) {
+    const { data } = this;
+    this.source = source;
+    this.pen = new Pen(source, data.limits);
+    this.real = data.nearest && valuesOf(data.nearest);
+    this.#build();
+    this.root.dataset.ready = source.kind;
+    this.draw();
+  }
+
+  #takeServed(served) {
+    if (JSON.stringify(served.for) === JSON.stringify(this.source.for)) return;
+    this.source.take(served);
+    if (!this.source.knows(this.settings)) return;
+    this.#build();
+    this.draw();
   }
 
   /** A setting has moved: the samples follow within the same frame where there are few. */
@@ -69,8 +88,8 @@ class Studio {
     if (this.settings[name] === value) return;
     const began = performance.now();
     this.settings = { ...this.settings, [name]: value };
-    if (!this.networks) return;
-    if (name === "count") this.#build();
+    if (!this.source) return;
+    if (name === "count" && this.source.knows(this.settings)) this.#build();
     this.draw(began);
   }
 
@@ -85,7 +104,7 @@ class Studio {
     const columns = [`minmax(0, ${count}fr)`];
     let width = count * (side + 3);
     if (data.own) {
-      columns.unshift("max-content", `${side}px`);
+      columns.unshift("max-content", "minmax(28px, 1fr)");
       width += ABOUT + side;
     }
     if (most) {
@@ -101,8 +120,8 @@ class Studio {
       if (row) {
         parts.push(this.#about(row));
         line.mean = pen.canvas();
-        line.mean.title = `The decoded mean of cluster ${row.number}`;
-        pen.draw(line.mean, this.means, row.cluster);
+        line.mean.title = `The decoded mean of cluster ${row.name}`;
+        pen.draw(line.mean, this.source.means, row.cluster);
         parts.push(line.mean);
       }
       const samples = this.#box("cs-samples", count);
@@ -154,7 +173,7 @@ class Studio {
       line.textContent = text;
       return line;
     }));
-    about.title = `Cluster ${row.number}: ${row.words}`;
+    about.title = `Cluster ${row.name}, number ${row.cluster}: ${row.words}`;
     about.append(name, facts);
     return about;
   }
@@ -178,58 +197,36 @@ class Studio {
     return box;
   }
 
-  /** Latents of the whole grid, place by place, with the responsibilities of each. */
-  #sample() {
-    const { networks, settings, data } = this;
-    const { count, temperature, seed } = settings;
-    const dim = networks.latentDim;
-    const { means, logVariances } = networks.generating;
-    const rows = this.lines.length;
-    const noise = seededNormals(seed, data.own ? count : rows * count, dim);
-    const z = new Float32Array(rows * count * dim);
-    for (let r = 0; r < rows; r++) {
-      const c = data.own ? r : 0;
-      for (let i = 0; i < count; i++) {
-        for (let j = 0; j < dim; j++) {
-          const at = (data.own ? i : r * count + i) * dim + j;
-          const spread = temperature * Math.exp(0.5 * logVariances[c * dim + j]);
-          z[(r * count + i) * dim + j] = means[c * dim + j] + spread * noise[at];
-        }
-      }
-    }
-    const k = networks.nClusters;
-    const gamma = networks.responsibilities(z, rows * count);
-    const order = Array.from({ length: rows }, (_, r) => {
+  /** The order of each row: by its own responsibilities if a person wants it so. */
+  #order({ gamma, k, count }) {
+    const { settings, data } = this;
+    return this.lines.map((_, r) => {
       const places = Array.from({ length: count }, (_, i) => i);
       const own = (i) => gamma[(r * count + i) * k + r];
       return data.own && settings.sorted ? places.sort((a, b) => own(b) - own(a) || a - b) : places;
     });
-    return { z, gamma, order, dim, k, count };
   }
 
   draw(began = performance.now()) {
-    if (!this.networks) return;
+    const { source, lines } = this;
+    if (!source) return;
     this.#words();
-    const sample = this.#sample();
-    const { z, order, dim, count } = sample;
-    const sorted = new Float32Array(z.length);
-    order.forEach((places, r) => places.forEach((i, p) => {
-      const from = (r * count + i) * dim;
-      sorted.set(z.subarray(from, from + dim), (r * count + p) * dim);
-    }));
-    this.sample = sample;
+    // The server is told once a slider rests, and serves others.
+    const isThere = source.knows(this.settings);
+    this.root.classList.toggle("cs-waiting", !isThere);
+    if (!isThere) return;
+    const sample = source.sample(this.settings, lines.length, this.data.own);
+    const { count } = sample;
+    const order = this.#order(sample);
+    this.sample = { ...sample, order };
     this.#drawCard();
-    const lines = this.lines;
-    this.decode.ask(sorted, lines.length * count, (values, first, many) => {
+    const places = order.flatMap((row, r) => row.map((i) => r * count + i));
+    source.paint(sample, places, (place, values, i) => {
       if (lines !== this.lines) return;
-      for (let i = 0; i < many; i++) {
-        const place = first + i;
-        const { canvas } = lines[Math.floor(place / count)].cells[place % count];
-        this.pen.draw(canvas, values, i);
-      }
+      this.pen.draw(lines[Math.floor(place / count)].cells[place % count].canvas, values, i);
     }, () => {
       if (lines !== this.lines) return;
-      this.#title(sample);
+      this.#title(this.sample);
       this.drawn += 1;
       Object.assign(this.root.dataset, {
         drawn: this.drawn, milliseconds: (performance.now() - began).toFixed(2),
@@ -284,32 +281,31 @@ class Studio {
   choose(chosen) {
     this.chosen = chosen;
     if (!chosen) this.card.hide();
-    if (!this.sample || !this.networks) return;
+    if (!this.sample || !this.source) return;
     this.#drawCard();
     this.#title(this.sample);
   }
 
   #drawCard() {
-    const { chosen, sample, networks, pen, data } = this;
+    const { chosen, sample, source, pen, data } = this;
     if (!chosen) return;
     if (chosen.index >= sample.count) {
       this.chosen = null;
       this.card.hide();
       return;
     }
-    const { z, gamma, dim, k, count } = sample;
+    const { gamma, k, count } = sample;
     const at = chosen.row * count + chosen.index;
     const canvas = pen.canvas();
-    pen.draw(canvas, networks.decode(z.subarray(at * dim, (at + 1) * dim), 1), 0);
-    const row = data.own ? data.rows[chosen.row] : null;
-    const where = !row ? "Sample of the prior"
-      : row.name === row.number ? `Cluster ${row.number}` : `Cluster ${row.number}, ${data.noun} ${row.name}`;
-    this.card.show(where, canvas, gamma.subarray(at * k, (at + 1) * k), data.looks);
+    source.one(sample, at, (values, i) => pen.draw(canvas, values, i));
+    const where = data.own ? `Cluster ${data.rows[chosen.row].name}` : "Sample of the prior";
+    const looks = data.order.map((c) => ({ ...data.looks[c], gamma: gamma[at * k + c] }));
+    this.card.show(where, canvas, looks);
   }
 
   #click(event) {
     const button = event.target.closest("button");
-    if (!button || !this.networks) return;
+    if (!button || !this.source) return;
     const { act, order, place } = button.dataset;
     if (act === "dice") {
       let seed = this.settings.seed;
@@ -335,7 +331,7 @@ class Studio {
 
   destroy() {
     clearTimeout(this.telling);
-    this.decode?.cancel();
+    this.source?.cancel();
   }
 }
 

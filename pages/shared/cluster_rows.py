@@ -50,12 +50,13 @@ STYLE = """
   font-size: 17px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .cr-small .cr-chip { font-size: 15px; padding: 1px 4px; }
 .cr-held { font-variant-numeric: tabular-nums; overflow: hidden; }
+.cr-held i { font-style: normal; }
 .cr-held span { opacity: .8; white-space: nowrap; }
 .cr-strip { display: flex; flex-wrap: wrap; gap: 4px; overflow: hidden; min-width: 0; }
 .cr-strip img { image-rendering: pixelated; display: block; border-radius: 3px; }
 @media (max-width: 1100px) {
   .cr-rows:not(.cr-small) .cr-row { grid-template-columns: var(--cr-chip) 40px minmax(0, 1fr); }
-  .cr-held span { display: none; }
+  .cr-held span, .cr-held i { display: none; }
 }
 </style>
 """
@@ -69,7 +70,7 @@ class ClusterRow:
     ----------
     cluster : int
     name : str
-        What it holds, such as ``4+9``.
+        As in `pages.shared.k_words.cluster_names`, such as ``4+9``.
     colour : str
     size : float
         Its share of all samples.
@@ -104,7 +105,10 @@ def cluster_rows(
     colours = cluster_colours(shown) if colours is None else colours
     titles = cluster_names(counted, names)
     found = []
-    for cluster in sorted(range(shown.k), key=lambda c: (colours[c] < 0, colours[c], c)):
+    # Those of one class beside one another, first the one that is matched with it.
+    for cluster in sorted(
+        range(shown.k), key=lambda c: (colours[c] < 0, colours[c], titles[c] == f"c{c}", c)
+    ):
         size = int(counted.sizes[cluster])
         held = ""
         if counted.table is not None and size:
@@ -195,7 +199,7 @@ def rows_html(
             f'style="background:{row.colour};color:{ink}">{html.escape(row.name)}</div>'
         )
         words = (
-            f'<div class="cr-held"><b>c{row.cluster}</b> {share(row.size)}<br>'
+            f'<div class="cr-held"><b>{share(row.size)}</b><i> of all</i><br>'
             f"<span>{html.escape(row.held)}</span></div>"
         )
         strip = "".join(_image(sample, image_shape, height, limits) for sample in row.samples)
@@ -213,7 +217,7 @@ def rows_html(
 
 
 def _spoken(row: ClusterRow) -> str:
-    return f"Cluster c{row.cluster}, {row.name}: {share(row.size)} of all. {row.held}".strip()
+    return f"Cluster {row.name}: {share(row.size)} of all. {row.held}".strip()
 
 
 def _image(
@@ -276,7 +280,7 @@ def rows_png(rows: Sequence[ClusterRow], image_shape: Sequence[int], title: str)
     for i, row in enumerate(rows):
         top = 40 + i * step
         pen.rectangle((GAP, top, GAP + 8, top + h), fill=row.colour)
-        pen.text((22, top + h // 2 - 11), f"{row.name}  c{row.cluster}", fill="black", font=font)
+        pen.text((22, top + h // 2 - 11), row.name, fill="black", font=font)
         for j, sample in enumerate(row.samples):
             picture = Image.fromarray(_grey(sample, image_shape)).resize(
                 (w, h), Image.Resampling.NEAREST

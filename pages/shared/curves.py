@@ -237,14 +237,17 @@ def loss_spec(lines: Sequence[Line]) -> Spec:
     whole = [_series("train", "loss", lines, PALETTE[4], "")]
     if any(_number(line.get("val_loss")) is not None for line in lines):
         whole.append(_series("test", "val_loss", lines, PALETTE[5], "7 4"))
-    if lines:
+    if _has_values(whole) or any(line["phase"] != "start" for line in lines):
         panels.append(_panel("Loss", whole))
     for place, key in enumerate(ordered):
         colour = PALETTE[(0, 2, 1, 7)[place % 4]]
         title = TERMS.get(key, key.replace("_", " ").capitalize())
         panels.append(_panel(title, [_series("", key, lines, colour, "")]))
     if not panels:
-        panels = [{**_panel("Loss", []), "empty": "The curves begin with the first epoch."}]
+        words = "The curves begin with the first epoch."
+        if lines:
+            words += " A model without epochs has none."
+        panels = [{**_panel("Loss", []), "empty": words}]
     return {**_axis(lines), "panels": panels, "name": "Loss by epoch, in nats a sample"}
 
 

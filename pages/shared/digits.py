@@ -147,15 +147,44 @@ def _profiles_html(rows: Sequence[Row], caption: str) -> str:
 
 
 def profile_svg(sample: NDArray[np.float64], low: float, high: float) -> str:
-    """A sample's values, (D,), as a line from left to right between two limits: an SVG file."""
+    """A sample's values, (D,), as a line from left to right between two limits: an SVG file.
+
+    One value is a tick on an axis, two are a dot.
+    """
     width, height, edge = 110, 64, 3
     extent = (high - low) or 1.0
+    if len(sample) <= 2:
+        return _dot_svg(sample, low, extent, width, height)
     x = np.linspace(edge, width - edge, len(sample))
     y = edge + (height - 2 * edge) * (1 - (sample - low) / extent)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
         f'<polyline points="{points}" fill="none" stroke="{PALETTE[0]}" stroke-width="2"/></svg>'
+    )
+
+
+def _dot_svg(
+    sample: NDArray[np.float64], low: float, extent: float, width: int, height: int
+) -> str:
+    """One value as a tick on an axis, two as a dot in a square field."""
+    edge = 6
+    x = edge + (width - 2 * edge) * float(np.clip((sample[0] - low) / extent, 0, 1))
+    if len(sample) == 2:
+        share = float(np.clip((sample[1] - low) / extent, 0, 1))
+        y = edge + (height - 2 * edge) * (1 - share)
+        drawn = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{PALETTE[0]}"/>'
+        base = height - 2
+    else:
+        base = height // 2
+        drawn = (
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{base - 16}" y2="{base + 16}" '
+            f'stroke="{PALETTE[0]}" stroke-width="5"/>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+        f'<line x1="2" x2="{width - 2}" y1="{base}" y2="{base}" stroke="#808892" '
+        f'stroke-width="1.5"/>{drawn}</svg>'
     )
 
 

@@ -49,6 +49,7 @@ __all__ = [
 VIEWS = ("path", "corners", "sum", "sliders", "plane", "draw")
 """The page's parts, as a link names them."""
 
+HALF_WAY = 0.5
 # Between the codes of a list in a link; no code holds it.
 BETWEEN = "."
 # Labels beyond have no colours on the map either.
@@ -75,6 +76,8 @@ class Choice:
         A, B and C of A - B + C.
     digit : str
         What the latent sliders begin with.
+    t : float
+        The place on the path: 0 is A, 1 is B.
     """
 
     view: str
@@ -84,6 +87,7 @@ class Choice:
     corners: tuple[str, ...]
     sum: tuple[str, ...]
     digit: str
+    t: float = HALF_WAY
 
 
 @dataclass(frozen=True, eq=False)
@@ -430,9 +434,19 @@ def checked_choice(told: Any, found: Exploration, otherwise: Choice) -> Choice:
         values[name] = tuple(codes) if right and codes is not None else usual[name]
     way, view = given.get("way"), given.get("view")
     values["way"] = way if isinstance(way, str) and way in WAYS else usual["way"]
+    values["t"] = _place(given.get("t"), usual["t"])
     known = [name for name in VIEWS if name != "plane" or found.latent_dim == 2]
     values["view"] = view if isinstance(view, str) and view in known else usual["view"]
     return Choice(**values)
+
+
+def _place(told: Any, otherwise: float) -> float:
+    """A share of the way, to a thousandth."""
+    try:
+        share = float(told)
+    except (TypeError, ValueError):
+        return otherwise
+    return round(share, 3) if 0 <= share <= 1 else otherwise
 
 
 def _fits(code: Any, found: Exploration) -> bool:
@@ -454,7 +468,7 @@ def choice_from_link(query: Mapping[str, str]) -> dict[str, Any]:
         Such as ``st.query_params``.
     """
     asked: dict[str, Any] = {
-        name: query[name] for name in ("view", "a", "b", "way", "digit") if name in query
+        name: query[name] for name in ("view", "a", "b", "way", "digit", "t") if name in query
     }
     for name in ("corners", "sum"):
         if name in query:
@@ -466,7 +480,7 @@ def link_of_choice(choice: Choice, usual: Choice) -> dict[str, str | None]:
     """What a link says of a choice; None for what is as usual."""
     found: dict[str, str | None] = {}
     for name, value in asdict(choice).items():
-        text = BETWEEN.join(value) if isinstance(value, tuple) else value
+        text = BETWEEN.join(value) if isinstance(value, tuple) else str(value)
         found[name] = None if value == getattr(usual, name) else text
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.shared.map_making import is_busy
 from pages.shared.run_map import lenses_of, read_frames
 from vade_core.exports import frame_csv, projector_zip, time_machine_html
 from vade_core.projection import LENSES
@@ -36,7 +37,8 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
             ).encode(),
             f"{run.id}.html",
             "text/html",
-            "One file with every map of this run. It opens without Python and without a network.",
+            "One file with every map of this run. It opens without Python and without a network."
+            + (" It takes longer while a map is being made." if is_busy() else ""),
             ":material/movie:",
         )
         _button(

@@ -29,6 +29,9 @@ STYLE = """
 [class*="st-key-figures-"] [data-testid="stMetricValue"] > div,
 [class*="st-key-figures-"] [data-testid="stMetricValue"] { overflow: visible;
   text-overflow: clip; }
+@media (max-width: 1100px) {
+  [class*="st-key-figures-"] { grid-template-columns: repeat(auto-fit, minmax(11.8rem, 1fr)); }
+}
 .vx-of-start { margin-top: .1rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .vx-of-start span { opacity: .8; }
 .vx-of-start b { font-weight: 600; white-space: nowrap; }

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from vade_core.colours import UNKNOWN, WRONG, colour_of, text_on
+from vade_core.colours import UNKNOWN, WRONG, cluster_looks, colour_of, text_on
 from vade_core.map_frames import NO_CLUSTER, MapFrames
 from vade_core.png import png_of
 
@@ -61,7 +61,8 @@ def kinds_of(frames: MapFrames, selected: NDArray[np.int64], frame: int) -> dict
     assigned = frames.assigned(frame)
     if assigned is not None:
         clusters = assigned[selected].astype(int)
-        found["Cluster"] = _counted(clusters, [_cluster(frames, frame, c) for c in clusters])
+        cluster_look = _looks(frames, frame)
+        found["Cluster"] = _counted(clusters, [cluster_look[c] for c in clusters])
     return found
 
 
@@ -76,14 +77,11 @@ def _name(frames: MapFrames, code: int) -> str:
     return str(names[code]) if code < len(names) else str(code)
 
 
-def _cluster(frames: MapFrames, frame: int, cluster: int) -> tuple[str, str]:
-    """Name and colour of a cluster, as on the map: those of its class where it has one."""
-    if cluster == NO_CLUSTER:
-        return "none yet", UNKNOWN
-    matched = -1 if frames.matched is None else int(frames.matched[frame][cluster])
-    if matched >= 0:
-        return _name(frames, matched), colour_of(matched)
-    return f"c{cluster}", colour_of(len(frames.class_names or []) + cluster)
+def _looks(frames: MapFrames, frame: int) -> list[tuple[str, str]]:
+    """Name and colour of every cluster that a point can be in, as on the map."""
+    matched = None if frames.matched is None else [int(code) for code in frames.matched[frame]]
+    _, looks = cluster_looks(frames.class_names, matched, NO_CLUSTER)
+    return [*looks, ("none yet", UNKNOWN)]
 
 
 def gallery_html(frames: MapFrames, selected: NDArray[np.int64], frame: int) -> str:
@@ -143,7 +141,7 @@ def _words(frames: MapFrames, i: int, frame: int, is_wrong: bool) -> str:
         words.append(f"label {_name(frames, int(frames.labels[i]))}")
     assigned = frames.assigned(frame)
     if assigned is not None:
-        words.append(f"cluster {_cluster(frames, frame, int(assigned[i]))[0]}")
+        words.append(f"cluster {_looks(frames, frame)[assigned[i]][0]}")
     return ", ".join(words) + (", wrong" if is_wrong else "")
 
 

@@ -89,19 +89,14 @@ def draw_making(task: MapJob, label: str, words: str, *, key: str, icon: str) ->
         Of the button.
     """
     makers = _makers()
-    working = makers.makes(task) or task.is_running()
-    status: dict[str, Any] = task.status()
-    if working:
-        share = status.get("share")
-        said = status.get("words") if "error" not in status else None
-        st.progress(
-            min(1.0, max(0.0, float(share))) if said and isinstance(share, (int, float)) else 0.0,
-            f"{said or 'Starting'} …",
-        )
+    if makers.makes(task) or task.is_running():
+        draw_progress(task)
         return
+    status: dict[str, Any] = task.status()
     if makers.failed(task) or status.get("error"):
         fail(f"The map could not be made: {status.get('error') or 'its process ended early'}")
-    if st.button(label, icon=icon, type="primary", key=key, disabled=makers.is_busy()):
+    busy = makers.is_busy()
+    if st.button(label, icon=icon, type="primary", key=key, disabled=busy):
         try:
             makers.start(task)
         except OSError as error:
@@ -109,4 +104,32 @@ def draw_making(task: MapJob, label: str, words: str, *, key: str, icon: str) ->
             return
         # What is drawn depends on whether something is at work.
         st.rerun(scope="app")
-    st.caption("Another map is being made: this one can follow it." if makers.is_busy() else words)
+    if busy:
+        wait_for_others()
+    else:
+        st.caption(words)
+
+
+@st.fragment(run_every=2)
+def draw_progress(task: MapJob) -> None:
+    """How far the making of a map has come; the page is drawn anew when it is over.
+
+    Alone, so that a page which waits for it has time for what else is asked of it.
+    """
+    if not (_makers().makes(task) or task.is_running()):
+        st.rerun(scope="app")
+    status: dict[str, Any] = task.status()
+    share = status.get("share")
+    said = status.get("words") if "error" not in status else None
+    st.progress(
+        min(1.0, max(0.0, float(share))) if said and isinstance(share, (int, float)) else 0.0,
+        f"{said or 'Starting'} …",
+    )
+
+
+@st.fragment(run_every=2)
+def wait_for_others() -> None:
+    """Say that another map is at work; the page is drawn anew when it is done."""
+    if not is_busy():
+        st.rerun(scope="app")
+    st.caption("Another map is being made: this one can follow it.")

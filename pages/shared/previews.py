@@ -10,6 +10,8 @@ import streamlit as st
 from pages.shared.latent_map import MapFrames, map_preview
 from pages.shared.run_cards import plain_label, title_of
 from pages.shared.session import Stamp, cached_metrics, fail, is_supervised, percent, stamp_of
+from pages.shared.stages import start_scores
+from vade_core.colours import cluster_looks, legend_of_numbers
 from vade_core.preview_frames import preview_frames
 from vade_core.record import OPENING
 from vade_core.runs import CONFIG, METRICS, STAGE, Run, RunError
@@ -88,22 +90,33 @@ def draw_previews(summaries: Sequence[dict[str, Any]]) -> None:
             words = plain_label(what_one_sees(summary, cached_metrics(run)))
             st.markdown(words.replace(" %", "\N{NO-BREAK SPACE}%"))
     how = {caption_words(frames) for frames in shown}
-    st.caption(" ".join(["Recorded runs, playing in step.", *(how if len(how) == 1 else ())]))
+    said = ["Recorded runs, playing in step.", *(how if len(how) == 1 else ())]
+    said += [words for frames in shown if (words := words_about_numbers(frames))][:1]
+    st.caption(" ".join(said))
 
 
 def what_one_sees(summary: dict[str, Any], lines: Sequence[dict[str, Any]]) -> str:
     """A recording in words: what its note begins with, and how its ACC went.
 
+    Where a start found groups of its own, it says whose ACC is whose.
+
     Examples
     --------
     >>> summary = {"note": "Nothing is held.\\nAs in the paper.", "model": "vade"}
-    >>> what_one_sees(summary, [{"acc": None}, {"acc": 0.5}, {"acc": 0.75}])
+    >>> lines = [{"phase": "train", "acc": None}]
+    >>> lines += [{"phase": "train", "acc": acc} for acc in (0.5, 0.75)]
+    >>> what_one_sees(summary, lines)
     'Nothing is held. ACC goes from 50.0 % to 75.0 %.'
     """
     words = str(summary["note"]).split("\n")[0]
     measured = [line["acc"] for line in lines if line.get("acc") is not None]
     if len(measured) > 1 and not is_supervised(summary["model"]):
-        words = f"{words} ACC goes from {percent(measured[0])} to {percent(measured[-1])}."
+        first, last = percent(measured[0]), percent(measured[-1])
+        start = start_scores(lines).get("acc")
+        if start is None:
+            words = f"{words} ACC goes from {first} to {last}."
+        else:
+            words = f"{words} Its clusters: ACC {first} to {last}; its start: {percent(start)}."
     return words.strip()
 
 
@@ -113,6 +126,15 @@ def caption_words(frames: MapFrames) -> str:
     colours = "cluster" if frames.labels is None else "label, marked where each cluster stands"
     words = f"{frames.n_points:,} of {total:,} samples shown · {frames.caption}"
     return f"{words} · coloured by {colours}."
+
+
+def words_about_numbers(frames: MapFrames) -> str:
+    """What a mark such as c3 means at the end of a run with labels; empty where there is none."""
+    if frames.labels is None or frames.matched is None or not frames.n_frames:
+        return ""
+    matched = [int(code) for code in frames.matched[-1]]
+    _, looks = cluster_looks(frames.class_names, matched, len(matched))
+    return legend_of_numbers([name for name, _ in looks])
 
 
 def _read(run: Run) -> MapFrames:

@@ -21,7 +21,12 @@ from pages.shared.session import (
     model_title,
     percent,
 )
-from pages.shared.stages import stages_brief, start_agreement
+from pages.shared.stages import (
+    stages_brief,
+    start_agreement,
+    start_scores,
+    words_about_stages,
+)
 from vade_core.colours import colour_of
 from vade_core.data import DATASETS
 from vade_core.runs import BROKEN, Run, RunError
@@ -58,13 +63,20 @@ STYLE = """
 .vx-picture { height: 150px; display: flex; align-items: center; justify-content: center;
   border-radius: .4rem; background: color-mix(in srgb, currentColor 4%, transparent);
   overflow: hidden; }
-.vx-picture img { height: 142px; }
+.vx-picture img { height: 142px; max-width: 100%; object-fit: contain; }
 .vx-picture span { opacity: .7; font-size: .95rem; padding: 0 1rem; text-align: center; }
 .vx-facts { line-height: 1.4; font-size: .95rem; }
 .vx-facts .vx-dim { opacity: .75; }
 .vx-facts b { font-size: 1.25rem; font-weight: 650; }
 .vx-error { font-size: .9rem; overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 4;
   -webkit-box-orient: vertical; overflow: hidden; }
+@media (max-width: 1100px) {
+  [data-testid="stHorizontalBlock"]:has(> [data-testid="stColumn"] [class*="st-key-run-card-"]) {
+    flex-wrap: wrap; }
+  [data-testid="stColumn"]:has([class*="st-key-run-card-"]) {
+    flex: 1 1 calc(50% - 1rem); min-width: calc(50% - 1rem); }
+  [data-testid="stColumn"]:not(:has(*)) { display: none; }
+}
 </style>
 """
 
@@ -80,14 +92,18 @@ def draw_cards(summaries: Sequence[dict[str, Any]], columns: int = 4) -> None:
         Cards beside each other on a wide window.
     """
     st.html(STYLE)
+    stages = []
     for first in range(0, len(summaries), columns):
         places = st.columns(columns)
         for place, summary in zip(places, summaries[first : first + columns], strict=False):
             with place:
-                _card(summary)
+                stages.append(_card(summary))
+    if words := words_about_stages(stages):
+        st.caption(words)
 
 
-def _card(summary: dict[str, Any]) -> None:
+def _card(summary: dict[str, Any]) -> str:
+    """Draw a card; its stages in words."""
     with st.container(border=True, key=f"run-card-{summary['id']}", gap="xsmall", height="stretch"):
         if summary["state"] == BROKEN:
             words = "This run cannot be read"
@@ -103,7 +119,7 @@ def _card(summary: dict[str, Any]) -> None:
         state, colour = state_words(summary["state"])
         if summary["state"] == BROKEN:
             st.html(f'<div class="vx-error">{html.escape(summary["error"])}</div>')
-            return
+            return ""
         facts = f"K = {summary['clusters']} · seed {summary['seed']} · {summary['preset']}"
         if has_own_title(summary):
             facts = f"{what_it_is(summary)} · {facts}"
@@ -114,6 +130,8 @@ def _card(summary: dict[str, Any]) -> None:
         score, what = summary["acc"], "ACC"
         if score is None and agreement is not None:
             score, what = agreement, "in the start's clusters"
+        elif start_scores(lines):
+            what = "ACC of its own clusters"
         stages = stages_brief(run.config, lines) if run is not None else ""
         st.html(
             f'<div class="vx-facts">{html.escape(facts)}<br><b>{percent(score)}</b> '
@@ -127,6 +145,7 @@ def _card(summary: dict[str, Any]) -> None:
             if summary.get("recorded"):
                 st.badge("Recorded", color="violet")
             st.caption(date_words(summary["created"]), width="content")
+    return stages
 
 
 def _read(summary: dict[str, Any]) -> tuple[Run | None, Sequence[dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import streamlit as st
@@ -20,9 +20,22 @@ from pages.shared.session import (
 from vade_core.record import RECORDINGS
 from vade_core.runs import BROKEN, RUNNING_STATES
 
-__all__ = ["WIDE", "choose_run", "list_words", "readable_summaries", "run_words", "say_no_runs"]
+__all__ = [
+    "WIDE",
+    "carry_run",
+    "choose_run",
+    "keep_run",
+    "list_words",
+    "readable_summaries",
+    "run_in_hand",
+    "run_words",
+    "say_no_runs",
+]
 
 Summary = dict[str, Any]
+
+# Session state: the run that a person looked at last, and the choice it was made with.
+IN_HAND = "run-in-hand"
 
 WIDE = """
 <style>
@@ -84,6 +97,7 @@ def choose_run(
     """
     known = {str(summary["id"]): summary for summary in summaries}
     usual = next((run_id for run_id, summary in known.items() if first(summary)), next(iter(known)))
+    carry_run(key, known)
     take_from_link(key, "run", usual, known)
     words = list_words(summaries)
     chosen: str = st.selectbox(
@@ -96,7 +110,43 @@ def choose_run(
         persist_state="session",
     )
     put_into_link(key, "run", None)
+    keep_run(key, chosen)
     return chosen
+
+
+def carry_run(key: str, known: Collection[str]) -> None:
+    """Bring the run that another page showed last into a choice; call it before `take_from_link`.
+
+    The navigation leaves the address of the page before behind. A link that asks for a run wins.
+
+    Parameters
+    ----------
+    key : str
+        Of the choice.
+    known : collection of str
+        The ids among which the choice is.
+    """
+    run_id, chosen_with = st.session_state.get(IN_HAND, (None, key))
+    if chosen_with != key and run_id in known and query_run_id() not in known:
+        st.session_state[key] = run_id
+
+
+def keep_run(key: str, run_id: str) -> None:
+    """Keep in mind which run is looked at, for the pages that a person goes to next.
+
+    Parameters
+    ----------
+    key : str
+        Of the choice that it was made with, or of the page that opened it.
+    run_id : str
+    """
+    st.session_state[IN_HAND] = (run_id, key)
+
+
+def run_in_hand() -> str | None:
+    """The run that a person looked at last on any page; None at first."""
+    found: str | None = st.session_state.get(IN_HAND, (None, ""))[0]
+    return found
 
 
 def list_words(summaries: Sequence[Summary]) -> dict[str, str]:

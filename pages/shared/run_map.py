@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from pages.shared.latent_map import MapAnswer, MapFrames, latent_map
 from pages.shared.session import Stamp, cached_frame, cached_metrics, cached_stage, fail, stamp_of
-from vade_core.colours import colour_of
+from vade_core.colours import cluster_looks, legend_of_numbers
+from vade_core.map_frames import NO_CLUSTER
 from vade_core.projection import LENSES
 from vade_core.run_frames import (
     Piece,
@@ -27,6 +29,7 @@ __all__ = [
     "SELECTED_ON",
     "RunFrames",
     "cluster_words",
+    "commonest_classes",
     "draw_run_map",
     "lenses_of",
     "map_frames",
@@ -37,6 +40,8 @@ __all__ = [
 ]
 
 MAP_TO_COME = "The map comes in a moment. It begins with the untrained networks."
+
+RECALL = "10-NN recall: the share of a point's ten nearest neighbours that the map keeps."
 
 # Session state: the points that a person selected last, and on which map.
 SELECTED_ON = "selected-on"
@@ -160,7 +165,7 @@ def draw_run_map(
             colour="cluster" if found.frames.labels is None else "label",
         )
         _note_selection(run.id, lens, own, answer)
-        st.caption(LENSES[lens].words)
+        st.caption(f"{LENSES[lens].words} {RECALL}")
         if words := cluster_words(found.frames, answer.frame):
             st.caption(words)
     elif not found.skipped:
@@ -207,25 +212,46 @@ def cluster_words(frames: MapFrames, i: int) -> str:
     clusters than there are colours wear some of them twice; that is said too.
     """
     assigned = frames.assigned(i) if frames.n_frames else None
-    if assigned is None or frames.matched is None or (frames.matched[i] < 0).all():
+    if assigned is None or frames.matched is None or (assigned == NO_CLUSTER).all():
         return ""
-    names = [str(name) for name in frames.class_names or []]
     matched = [int(code) for code in frames.matched[i]]
-    classes = max([len(names), *(code + 1 for code in matched)])
-    names += [str(code) for code in range(len(names), classes)]
+    classes, looks = cluster_looks(frames.class_names, matched, len(matched))
+    names = [name for name, _ in looks]
     pairs = sorted((code, cluster) for cluster, code in enumerate(matched) if code >= 0)
-    alone = [cluster for cluster, code in enumerate(matched) if code < 0]
-    words = "Clusters by number: " + ", ".join(f"{names[code]} is c{c}" for code, c in pairs)
-    if alone:
-        listed = ", ".join(f"c{cluster}" for cluster in alone)
-        words += f"; {listed} {'is' if len(alone) == 1 else 'are'} of no class"
+    said = []
+    if pairs:
+        code, cluster = pairs[0]
+        goes = [f"{classes[code]} is c{cluster} (cluster number {cluster})"]
+        goes += [f"{classes[code]} is c{cluster}" for code, cluster in pairs[1:]]
+        said.append(f"A cluster goes by the class it is matched with: {', '.join(goes)}.")
+    commonest = commonest_classes(frames.labels, assigned, len(names), classes)
+    said.append(legend_of_numbers(names, commonest))
     wearers: dict[str, list[str]] = {}
-    for code, _ in pairs:
-        wearers.setdefault(colour_of(code), []).append(names[code])
-    for cluster in alone:
-        wearers.setdefault(colour_of(classes + cluster), []).append(f"c{cluster}")
+    for cluster in [c for _, c in pairs] + [c for c, code in enumerate(matched) if code < 0]:
+        wearers.setdefault(looks[cluster][1], []).append(names[cluster])
     twice = [" and ".join(who) for who in wearers.values() if len(who) > 1]
-    return f"{words}. Of one colour: {', '.join(twice)}." if twice else f"{words}."
+    said.append(f"Of one colour: {', '.join(twice)}." if twice else "")
+    return " ".join(sentence for sentence in said if sentence)
+
+
+def commonest_classes(
+    labels: NDArray[np.integer[Any]] | None,
+    clusters: NDArray[np.integer[Any]],
+    k: int,
+    names: Sequence[str],
+) -> list[str | None] | None:
+    """The name of the class that each of k clusters holds most of; None for an empty one.
+
+    None for all where there are no labels.
+    """
+    if labels is None:
+        return None
+    found: list[str | None] = []
+    for c in range(k):
+        inside = labels[clusters == c]
+        most = int(np.bincount(inside).argmax()) if len(inside) else -1
+        found.append(str(most) if most >= len(names) else names[most] if most >= 0 else None)
+    return found
 
 
 def say_skipped(found: RunFrames) -> None:

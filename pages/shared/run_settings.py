@@ -7,6 +7,7 @@ from typing import Any
 
 from pages.shared.session import model_title
 from pages.shared.stages import PRETRAININGS, STARTS, method_words
+from vade_core.own_data import kept_key
 from vade_core.runs import RunConfig
 
 WORDS: dict[str, str] = {
@@ -30,6 +31,22 @@ WORDS: dict[str, str] = {
     "reconstruction_weight": "Weight of the reconstruction",
     "kl_weight": "Weight of the KL terms",
     "strength": "Lambda",
+    "beta": "Beta",
+    "held_epochs": "Epochs with centres held",
+    "style_dim": "Dimensions of the style",
+    "critic_hidden": "Hidden layers of the critics",
+    "n_codes": "Continuous codes",
+    "information_weight": "Weight of the cluster's code",
+    "code_weight": "Weight of the continuous codes",
+    "minimum_information": "Minimum information",
+    "concentration": "Concentration of the weights",
+    "separation": "Distance of the prior means",
+    "target_every": "Batches between two targets",
+    "tolerance": "Share of changes that ends it",
+    "restarts": "Restarts of the mixture",
+    "regularisation": "Regularisation",
+    "n_neighbours": "Samples of a clique",
+    "most_samples": "Samples clustered at most",
     "device": "Device",
 }
 # Shown under their own names above the table, or decided anew by every computer.
@@ -48,8 +65,21 @@ CARRIED = (
     "batch_size",
     "learning_rate",
     "strength",
+    "beta",
+    "held_epochs",
     "reconstruction_weight",
     "kl_weight",
+    "style_dim",
+    "n_codes",
+    "information_weight",
+    "code_weight",
+    "minimum_information",
+    "concentration",
+    "separation",
+    "tolerance",
+    "n_neighbours",
+    "regularisation",
+    "most_samples",
 )
 
 
@@ -143,7 +173,7 @@ def settings_query(config: RunConfig) -> dict[str, str]:
     """
     query = {
         "model": config.model,
-        "dataset": config.dataset,
+        "dataset": kept_key(config.data_file) or config.dataset,
         "k": str(config.clusters),
         "preset": config.preset,
         "seed": str(config.seed),

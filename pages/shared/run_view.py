@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.shared.curves import draw_losses, draw_scores
+from pages.shared.density import Part, draw_density, draw_run_density, has_few_values
 from pages.shared.digits import sample_rows
 from pages.shared.figures import (
     Figure,
@@ -20,6 +21,7 @@ from pages.shared.figures import (
     words_about_k,
     words_about_start,
 )
+from pages.shared.networks import has_model
 from pages.shared.run_map import draw_run_map
 from pages.shared.run_settings import settings_rows
 from pages.shared.session import (
@@ -32,7 +34,7 @@ from pages.shared.session import (
     is_supervised,
     percent,
 )
-from pages.shared.stages import SCORES, draw_stages, start_agreement
+from pages.shared.stages import SCORES, draw_stages, has_epochs, start_agreement
 from vade_core.runs import NOT_OWN, UNTRAINED, Run, RunError
 
 TIME_MACHINE = "pages/time-machine.py"
@@ -75,7 +77,8 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     own = sum(line["phase"] not in NOT_OWN for line in lines)
     before = sum(line["phase"] == "pretrain" for line in lines)
     after = f"after {before} of pretraining" if before else None
-    figures.append(Figure("Epochs", str(own), after, plain=True))
+    if own or before or has_epochs(run.config):
+        figures.append(Figure("Epochs", str(own), after, plain=True))
     elapsed = lines[-1].get("elapsed") if lines else status.get("elapsed")
     figures.append(Figure("Time", duration(elapsed)))
     draw_figures(figures, "load")
@@ -181,6 +184,13 @@ def _reconstructions(run: Run) -> None:
             format_func=lambda number: titles.get(number, f"report {number}"),
         )
     stage, frame = cached_stage(run), cached_frame(run, chosen)
+    if has_few_values(run.config):
+        parts: list[Part] = [("Decoded", frame.reconstructions, 1.0, None)]
+        draw_density(stage.samples, parts, f"density-{run.id}", "Grey: the data.")
+        if has_model(run):
+            st.markdown("What the trained model draws by itself:")
+            draw_run_density(run, f"drawn-{run.id}")
+        return
     for first in range(0, min(len(stage.samples), len(frame.reconstructions)), 10):
         part = slice(first, first + 10)
         rows = [("Originals", stage.samples[part]), ("Decoded", frame.reconstructions[part])]

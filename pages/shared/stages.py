@@ -48,6 +48,12 @@ STARTS: dict[str, str] = {
 
 SCORES: dict[str, str] = {"acc": "ACC", "nmi": "NMI", "rand_index": "RI"}
 
+MEANINGS: dict[str, str] = {
+    "clamped": "samples stay where the start put them",
+    "free": "samples may change their cluster",
+}
+"""What the words of the stages mean, where they do not say it themselves."""
+
 # What a stage that is switched off has instead of epochs.
 _OFF = {"start": "nothing is fitted"}
 _BRIEF = {"pretrain": "pretraining", "clamped": "held", "free": "free", "train": "training"}
@@ -70,6 +76,8 @@ class Stage:
         What it found, the most important first.
     more : str
         What else is known, for those who ask.
+    means : str
+        What happens in it, in half a sentence; empty where the title says it.
     """
 
     title: str
@@ -77,6 +85,7 @@ class Stage:
     took: str = ""
     found: tuple[str, ...] = ()
     more: str = ""
+    means: str = ""
 
 
 def method_words(titles: Mapping[str, str], name: Any) -> str:
@@ -94,6 +103,11 @@ def start_words(config: RunConfig) -> str:
     """By which method a run's mixture was started; empty for a model without a start."""
     name = config.parameters.get("start")
     return "" if name is None else method_words(STARTS, name)
+
+
+def has_epochs(config: RunConfig) -> bool:
+    """Whether a run's model learns in epochs at all; some baselines take one step."""
+    return not {"epochs", "pretrain_epochs"}.isdisjoint(config.parameters)
 
 
 def start_scores(lines: Sequence[Line]) -> dict[str, float]:
@@ -147,18 +161,19 @@ def stages_of(
     current = (status or {}).get("phase") if trained else None
     stages = []
     for phase, epochs in plan.items():
-        title, own = _title(phase, config), _of(lines, phase)
+        title, own, means = _title(phase, config), _of(lines, phase), MEANINGS.get(phase, "")
         if epochs == 0 and not own:
             stages.append(Stage(title, "off", _OFF.get(phase, "off")))
         elif phase == current:
             found = _found(phase, own[-1]) if own else ((), "")
-            stages.append(Stage(title, "now", _took(phase, own, epochs) or "now", *found))
+            took = _took(phase, own, epochs) or "now"
+            stages.append(Stage(title, "now", took, *found, means=means))
         elif own:
-            stages.append(
-                Stage(title, "passed", _took(phase, own, epochs), *_found(phase, own[-1]))
-            )
+            took, found = _took(phase, own, epochs), _found(phase, own[-1])
+            stages.append(Stage(title, "passed", took, *found, means=means))
         else:
-            stages.append(Stage(title, "ahead", "to come" if trained else "not reached"))
+            took = "to come" if trained else "not reached"
+            stages.append(Stage(title, "ahead", took, means=means))
     return stages
 
 
@@ -230,7 +245,9 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
     found = []
     accuracy = line.get("start_acc" if phase == "start" else "acc")
     if is_number(accuracy):
-        found.append(f"ACC {percent(accuracy)}")
+        found.append(f"ACC {percent(accuracy)}{' by itself' if phase == 'start' else ''}")
+        if phase == "start" and is_number(line.get("acc")):
+            found.append(f"model's own clusters: {percent(line['acc'])}")
     agreement = start_agreement(line)
     if phase != "start" and agreement is not None and not found:
         found.append(f"{percent(agreement)} as the start had them")
@@ -243,7 +260,7 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
         if is_number(information := line.get("edge_information")):
             found.append(f"edge information {information:.3f} nats")
     if line.get("undone"):
-        found.append("ended before it left its start")
+        found.append("ended before it left its start" if phase == "free" else "ended early")
     if sizes and (empty := sum(size == 0 for size in sizes)):
         found.append(f"{len(sizes) - empty} of {len(sizes)} clusters used")
     return tuple(found), _more(phase, line, agreement, sizes)
@@ -252,12 +269,15 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
 def _more(phase: str, line: Line, agreement: float | None, sizes: Sequence[int]) -> str:
     parts = []
     if line.get("undone"):
-        parts.append(
-            "More samples than allowed had left the clusters of the start: the last epoch was "
-            "undone, and the training ended."
-        )
+        why = "More samples than allowed had left the clusters of the start"
+        if phase != "free":
+            why = "There was no more to gain"
+        parts.append(f"{why}: the last epoch was undone, and the training ended.")
     if phase == "start" and is_number(line.get("acc")):
-        parts.append(f"The model's own ACC right after it: {percent(line['acc'])}.")
+        parts.append(
+            "By itself: the groups that it found. The model's own clusters were set by them; they "
+            f"begin with an ACC of {percent(line['acc'])}."
+        )
     if agreement is not None:
         parts.append(f"In the cluster that the start gave them: {percent(agreement)}.")
     if phase == "start" and is_number(line.get("log_likelihood")):
@@ -288,6 +308,7 @@ STYLE = """
 .vx-stages b { font-weight: 600; display: block; }
 .vx-stages .vx-took { opacity: .8; font-variant-numeric: tabular-nums; }
 .vx-stages .vx-found { font-weight: 600; font-variant-numeric: tabular-nums; }
+.vx-stages .vx-means { opacity: .8; font-size: .95em; }
 .vx-stages .vx-now { border-left-color: var(--primary-color, #1578c4);
   border-color: var(--primary-color, #1578c4); }
 .vx-stages .vx-ahead { opacity: .6; }
@@ -304,6 +325,8 @@ def stages_html(stages: Sequence[Stage]) -> str:
 
 def _box(stage: Stage) -> str:
     found = "".join(f'<div class="vx-found">{html.escape(words)}</div>' for words in stage.found)
+    if stage.means:
+        found += f'<div class="vx-means">{html.escape(stage.means)}</div>'
     return (
         f'<div role="listitem" class="vx-{stage.state}" title="{html.escape(stage.more)}">'
         f"<b>{html.escape(stage.title)}</b>"
@@ -328,11 +351,35 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
             parts.append(_BRIEF_OFF[phase])
         elif own and phase == "start":
             score = start_scores(lines).get("acc")
-            parts.append(f"{start_words(config)}{'' if score is None else ' ' + percent(score)}")
+            alone = "" if score is None else f" by itself {percent(score)}"
+            parts.append(f"{start_words(config)}{alone}")
         elif own:
             parts.append(f"{_BRIEF[phase]} {len(own)}")
     begun = any(line["phase"] != UNTRAINED for line in lines)
     return " → ".join(parts) if len(plan) > 1 and begun else ""
+
+
+def meanings_of(stages: Sequence[Stage]) -> str:
+    """What the titles of some stages mean, in sentences; empty where they say it themselves."""
+    return " ".join(f"{stage.title}: {stage.means}." for stage in stages if stage.means)
+
+
+def words_about_stages(brief: Sequence[str]) -> str:
+    """What the words of `stages_brief` mean, in a line below some cards; empty where none are used.
+
+    Examples
+    --------
+    >>> words_about_stages(["pretraining 5 → Mixture by itself 97.5 % → held 3"])
+    'By itself: the start before the model learns from it. Held: samples stay where the start put \
+them.'
+    """
+    said = []
+    if any(" by itself " in words for words in brief):
+        said.append("By itself: the start before the model learns from it.")
+    for phase, means in MEANINGS.items():
+        if any(f"→ {_BRIEF[phase]} " in words for words in brief):
+            said.append(f"{_BRIEF[phase].capitalize()}: {means}.")
+    return " ".join(said)
 
 
 def _words(stage: Stage) -> str:

@@ -30,9 +30,12 @@ __all__ = [
     "Settings",
     "draw_studio",
     "latents_of",
+    "packed_values",
+    "served_samples",
     "settings_in_link",
     "settings_of",
     "studio_message",
+    "told_settings",
 ]
 
 ASSETS = Path(__file__).parents[2] / "assets" / "studio"
@@ -42,6 +45,10 @@ DEFAULTS: Settings = {"count": 10, "temperature": 1.0, "seed": 0, "sorted": Fals
 MOST_SAMPLES, LARGEST_TEMPERATURE, LARGEST_SEED = 20, 2.0, 999
 # Rows of samples of a prior that has no clusters.
 VAE_ROWS = 10
+# Of a sample that is no picture, as assets/networks/drawing.js draws it.
+MOST_CORNERS = 200
+# In the order of use: each file may import from the ones before it.
+SOURCES = ("picture.js", "card.js", "source.js", "studio.js")
 
 
 def settings_of(found: Any) -> Settings:
@@ -115,6 +122,8 @@ def latents_of(
     """
     from vade_core.portable import seeded_normals
 
+    if not model.prior_.gaussian:
+        return _drawn_exactly(model, settings)
     _, means, log_variances = (
         values.detach().cpu().numpy().astype(np.float32) for values in model.prior_.components()
     )
@@ -130,21 +139,95 @@ def latents_of(
     return latents, np.full(VAE_ROWS, -1, dtype=np.int64)
 
 
-def studio_message(facts: StudioFacts, digest: str, initial: Settings) -> dict[str, Any]:
+def _drawn_exactly(
+    model: LatentModel, settings: Settings
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The same from a prior that is no mixture of Gaussians: the server draws, and decodes."""
+    count, clusters = settings["count"], model.prior_.n_clusters
+    how = {"temperature": settings["temperature"], "random_state": settings["seed"]}
+    if clusters:
+        rows = [model.sample_latents(count, cluster=c, **how) for c in range(clusters)]
+        return np.stack(rows).astype(np.float32), np.arange(clusters, dtype=np.int64)
+    drawn = model.sample_latents(VAE_ROWS * count, **how).astype(np.float32)
+    return drawn.reshape(VAE_ROWS, count, -1), np.full(VAE_ROWS, -1, dtype=np.int64)
+
+
+def served_samples(
+    model: LatentModel, settings: Settings, shape: Sequence[int] | None
+) -> dict[str, Any]:
+    """What a browser without networks draws for some settings: samples, decoded by the server.
+
+    Parameters
+    ----------
+    model : LatentModel
+    settings : dict
+        Of `settings_of`.
+    shape : sequence of two int, or None
+        Of the pictures; None where samples are none.
+
+    Returns
+    -------
+    dict
+        ``samples`` (rows, count) and ``means`` (rows) as `packed_values` gives them, ``gamma``
+        (rows, count, K) as float32 in base64, ``k``, ``shape``, and ``for``: the count, the
+        temperature and the seed.
+    """
+    latents, _ = latents_of(model, settings)
+    flat = latents.reshape(-1, latents.shape[-1])
+    _, means, _ = model.prior_.components()
+    gamma = model.responsibilities(flat).astype("<f4")
+    return {
+        "for": {name: settings[name] for name in ("count", "temperature", "seed")},
+        "shape": None if shape is None else list(shape),
+        "k": int(gamma.shape[1]),
+        "gamma": base64.b64encode(np.ascontiguousarray(gamma).tobytes()).decode(),
+        "samples": packed_values(model.decode(flat), shape),
+        "means": packed_values(model.decode(means.detach().cpu().numpy()), shape),
+    }
+
+
+def packed_values(values: NDArray[Any], shape: Sequence[int] | None) -> dict[str, Any]:
+    """Samples (n, D) no finer than they are drawn: grey levels, or the corners of a line."""
+    if shape is not None:
+        grey = np.nan_to_num(np.asarray(values, np.float64), nan=0.0).clip(0, 1)
+        packed: NDArray[Any] = np.rint(grey * 255).astype(np.uint8)
+    else:
+        packed = np.asarray(values, np.float64)
+        if packed.shape[1] > MOST_CORNERS:
+            first = np.arange(MOST_CORNERS) * packed.shape[1] // MOST_CORNERS
+            many = np.diff(np.append(first, packed.shape[1]))
+            packed = np.add.reduceat(packed, first, axis=1) / many
+        packed = packed.astype("<f4")
+    return {
+        "kind": "grey" if shape is not None else "floats",
+        "count": len(packed),
+        "length": int(packed.shape[1]),
+        "bytes": base64.b64encode(np.ascontiguousarray(packed).tobytes()).decode(),
+    }
+
+
+def studio_message(
+    facts: StudioFacts,
+    digest: str | None,
+    initial: Settings,
+    served: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """What the browser needs beside the networks.
 
     Parameters
     ----------
     facts : StudioFacts
-    digest : str
-        Of the networks.
+    digest : str or None
+        Of the networks; None where the server decodes.
     initial : dict
         The settings to begin with.
+    served : dict, optional
+        Of `served_samples`, where the server decodes.
 
     Returns
     -------
     dict
-        As JSON holds it; ``stamp`` changes with everything but the settings.
+        As JSON holds it; ``stamp`` changes with everything but the settings and what is served.
     """
     message: dict[str, Any] = {
         "digest": digest,
@@ -153,7 +236,7 @@ def studio_message(facts: StudioFacts, digest: str, initial: Settings) -> dict[s
         "rows": [_row(facts, look) for look in facts.looks] if facts.own else [],
         # Digits in their order, as people look for them; clusters without one come last.
         "order": [look.cluster for look in sorted(facts.looks, key=_place)],
-        "nearest": _nearest(facts),
+        "nearest": _nearest(facts, whole=digest is not None),
         "limits": list(facts.limits),
         "noun": facts.noun,
         "real": facts.real_words,
@@ -161,7 +244,8 @@ def studio_message(facts: StudioFacts, digest: str, initial: Settings) -> dict[s
         "title": facts.title,
     }
     text = json.dumps(message, sort_keys=True)
-    return message | {"stamp": hashlib.sha256(text.encode()).hexdigest()[:16], "initial": initial}
+    stamp = hashlib.sha256(text.encode()).hexdigest()[:16]
+    return message | {"stamp": stamp, "initial": initial, "served": served}
 
 
 def look_of(look: Look) -> dict[str, Any]:
@@ -204,11 +288,13 @@ def _share(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _nearest(facts: StudioFacts) -> dict[str, Any] | None:
+def _nearest(facts: StudioFacts, whole: bool) -> dict[str, Any] | None:
     """The real samples that some row shows, each once: rows speak of them by position."""
     if facts.real is None or not len(facts.real):
         return None
     values = facts.real
+    if values.dtype != np.uint8 and not whole:
+        return packed_values(values, None) | {"labels": facts.real_labels}
     grey = values.dtype == np.uint8
     packed = values if grey else values.astype("<f4")
     return {
@@ -217,6 +303,12 @@ def _nearest(facts: StudioFacts) -> dict[str, Any] | None:
         "bytes": base64.b64encode(np.ascontiguousarray(packed).tobytes()).decode(),
         "labels": facts.real_labels,
     }
+
+
+def told_settings(key: str) -> Settings | None:
+    """The settings that a person has chosen in a studio, before it is drawn again."""
+    found = (st.session_state.get(key) or {}).get("settings")
+    return settings_of(found) if isinstance(found, dict) else None
 
 
 def draw_studio(message: dict[str, Any], key: str) -> Settings | None:
@@ -249,7 +341,7 @@ def _component() -> Callable[..., Any]:
         "vade_explorer.studio",
         html=_read("studio.html"),
         css=_read("studio.css"),
-        js=join_modules([networks_script(), *_sources(("picture.js", "card.js", "studio.js"))]),
+        js=join_modules([networks_script(), *_sources(SOURCES)]),
     )
 
 

@@ -109,7 +109,7 @@ def stage_counts(run: Run, facts: StudioFacts) -> Counts | None:
         return None
     total = len(stage.rows)
     is_all = total == run.config.n_samples
-    words = f"all {total:,} samples" if is_all else f"the {total:,} samples of the stage set"
+    words = f"all {total:,} samples" if is_all else f"the {total:,} samples on the maps"
     try:
         return _counts(run, facts, stage.labels, frame.clusters, words, is_all)
     except ValueError as error:
@@ -227,7 +227,7 @@ def _count_words(counts: Counts, noun: str) -> list[str]:
     seen = "learnt from" if counts.supervised else "never saw"
     return [
         f"A row is a cluster, a column a {noun}. A cell says how many samples of that {noun} "
-        "went into that cluster.",
+        f"went into that cluster. c0 is cluster number 0: it has no {noun} yet.",
         f"Counted: {counts.words}. The model {seen} the labels that name the columns.",
     ]
 

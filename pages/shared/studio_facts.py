@@ -53,6 +53,7 @@ class StudioFacts:
     supervised, labelled : bool
     noun : str
         What a class is called: digit or class.
+    class_names : list of str
     looks : list of Look
         Of the clusters of the mixture that assigns.
     weights : ndarray, shape (K,)
@@ -81,6 +82,7 @@ class StudioFacts:
     supervised: bool
     labelled: bool
     noun: str
+    class_names: list[str]
     looks: list[Look]
     weights: NDArray[np.float64]
     sizes: list[int | None]
@@ -126,6 +128,7 @@ def gather_facts(run: Run, model: LatentModel) -> StudioFacts:
     supervised = is_supervised(run.config.model)
     nearest, real, labels, words = _nearest_samples(run, means, stage, frame)
     floats = stage.samples
+    classes = 0 if stage.labels is None else int(stage.labels.max(initial=-1)) + 1
     digits = run.config.dataset in DIGIT_SETS and run.config.data_file is None
     return StudioFacts(
         run_id=run.id,
@@ -134,6 +137,7 @@ def gather_facts(run: Run, model: LatentModel) -> StudioFacts:
         supervised=supervised,
         labelled=stage.labels is not None,
         noun="digit" if digits else "class",
+        class_names=class_names_of(run, classes),
         looks=_looks(run, line, k, supervised),
         weights=np.exp(log_weights.astype(np.float64)),
         sizes=_listed(line.get("sizes"), k),
@@ -194,7 +198,7 @@ def _nearest_samples(
         return nothing
     total = len(stage.rows)
     if stage.pictures is not None:
-        rows, words = np.arange(total), f"among the {total:,} of the stage set"
+        rows, words = np.arange(total), f"among the {total:,} samples on the maps"
     else:
         # Of samples that are no pictures only a few are kept in the run.
         rows, words = stage.shown, f"among the {len(stage.shown)} that the run keeps"

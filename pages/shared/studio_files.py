@@ -1,25 +1,22 @@
-"""What can be taken away from the cluster studio, and the studio where the server decodes."""
+"""What can be taken away from the cluster studio, and what it is served where a browser cannot."""
 
 from __future__ import annotations
 
 import csv
 import io
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from pages.shared.digits import sample_rows
 from pages.shared.networks import cached_model
 from pages.shared.session import Stamp, stamp_of
-from pages.shared.studio import DEFAULTS, MOST_SAMPLES, Settings, latents_of
+from pages.shared.studio import DEFAULTS, Settings, latents_of, served_samples
 from pages.shared.studio_facts import StudioFacts
 from vade_core.models.base import LatentModel
 from vade_core.runs import CHECKPOINT, CONFIG, Run
 
-__all__ = ["clusters_csv", "draw_on_server", "samples_npz"]
-
-# Width of a sample on the screen where the server decodes, in CSS pixels at most.
-SIDE = 56
+__all__ = ["clusters_csv", "samples_npz", "served_by"]
 
 
 def samples_npz(model: LatentModel, facts: StudioFacts, settings: Settings) -> bytes:
@@ -70,36 +67,16 @@ def clusters_csv(facts: StudioFacts) -> str:
     return file.getvalue()
 
 
-def draw_on_server(run: Run, facts: StudioFacts, initial: Settings) -> Settings:
-    """The studio for a browser that has no networks: the same samples, decoded by the server."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.slider("Samples", 1, MOST_SAMPLES, initial["count"], key=f"cs-n-{run.id}")
-        temperature = st.slider(
-            "Temperature", 0.0, 2.0, float(initial["temperature"]), 0.05, key=f"cs-t-{run.id}"
-        )
-        seed = st.slider("Seed", 0, 999, initial["seed"], key=f"cs-s-{run.id}")
-        by_gamma = facts.own and st.toggle("Sorted by γ", initial["sorted"], key=f"cs-o-{run.id}")
-    settings = {**DEFAULTS, "count": count, "temperature": temperature, "seed": seed}
-    settings["sorted"] = bool(by_gamma)
+def served_by(run: Run, settings: Settings) -> dict[str, Any]:
+    """What a browser without networks draws for some settings, decoded once."""
     stamp = stamp_of(run.path / CHECKPOINT, run.path / CONFIG)
-    samples = _server_samples(str(run.path), stamp, count, temperature, seed, bool(by_gamma))
-    names = [look.name for look in facts.looks] if facts.own else [""] * len(samples)
-    rows = list(zip(names, samples, strict=True))
-    shape = run.config.image_shape
-    sample_rows(rows, shape, scale=max(1, SIDE // shape[1]) if shape else 1)
-    return settings
+    return _served(
+        str(run.path), stamp, settings["count"], settings["temperature"], settings["seed"]
+    )
 
 
 @st.cache_data(show_spinner=False, max_entries=32)
-def _server_samples(
-    path: str, stamp: Stamp, count: int, temperature: float, seed: int, by_gamma: bool
-) -> np.ndarray:
-    model = cached_model(Run(path))
-    settings = {"count": count, "temperature": temperature, "seed": seed, "sorted": by_gamma}
-    latents, clusters = latents_of(model, settings)
-    if by_gamma:
-        for row, cluster in zip(latents, clusters.tolist(), strict=True):
-            gamma = model.responsibilities(row)[:, cluster]
-            row[:] = row[np.argsort(-gamma, kind="stable")]
-    flat = model.decode(latents.reshape(-1, latents.shape[-1]))
-    return np.asarray(flat).reshape(*latents.shape[:2], -1)
+def _served(path: str, stamp: Stamp, count: int, temperature: float, seed: int) -> dict[str, Any]:
+    run = Run(path)
+    settings = {**DEFAULTS, "count": count, "temperature": temperature, "seed": seed}
+    return served_samples(cached_model(run), settings, run.config.image_shape)

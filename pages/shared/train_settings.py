@@ -12,11 +12,17 @@ import streamlit as st
 
 from pages.shared.figures import words_about_k
 from pages.shared.late_words import forget, lags, write_down
+from pages.shared.own_uploads import (
+    choose_arrived,
+    dataset_entries,
+    dataset_words,
+    draw_own_data,
+    own_path,
+)
 from pages.shared.present import MODE
 from pages.shared.session import (
     fail,
     job_manager,
-    model_title,
     read_summaries,
 )
 from pages.shared.stage_settings import draw_stage_settings, options_of, usual_held
@@ -27,7 +33,6 @@ from pages.shared.usual_settings import (
     usual_parameters,
 )
 from vade_core.configure import configure
-from vade_core.data import DATASETS
 from vade_core.models import MODELS
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.projection import LENSES
@@ -57,8 +62,21 @@ SETTINGS: dict[str, Setting] = {
     "batch_size": Setting("Batch size", 1, 100_000),
     "learning_rate": Setting("Learning rate", 1e-6, 1.0, whole=False),
     "strength": Setting("Lambda", 0.0, 1000.0, whole=False),
+    "beta": Setting("Beta", 0.0, 1000.0, whole=False),
+    "held_epochs": Setting("Epochs with centres held", 0, 1000),
     "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
     "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
+    "style_dim": Setting("Size of the style", 1, 1000),
+    "n_codes": Setting("Continuous codes", 1, 1000),
+    "information_weight": Setting("Weight of the cluster's code", 0.0, 1000.0, whole=False),
+    "code_weight": Setting("Weight of the continuous codes", 0.0, 1000.0, whole=False),
+    "minimum_information": Setting("Minimum information, nats", 0.0, 100.0, whole=False),
+    "concentration": Setting("Concentration of the weights", 1e-3, 1000.0, whole=False),
+    "separation": Setting("Distance of the prior means", 0.0, 100.0, whole=False),
+    "n_neighbours": Setting("Samples of a clique", 2, 1000),
+    "regularisation": Setting("Regularisation", 1e-9, 1e9, whole=False),
+    "most_samples": Setting("Samples clustered at most", 20, 1_000_000),
+    "tolerance": Setting("Changes that end the training, share", 0.0, 1.0, whole=False),
 }
 EPOCHS = Setting("Epochs", 1, 100_000)
 SEED = Setting("Seed", 0, 2**32 - 1)
@@ -92,7 +110,9 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
     ValueError
         With a sentence for the page.
     """
-    registries: dict[str, Any] = {"model": MODELS, "dataset": DATASETS, "preset": PRESETS}
+    registries: dict[str, Any] = {"model": MODELS, "preset": PRESETS}
+    if name == "dataset":
+        registries[name] = dataset_entries()
     if name in registries:
         if text not in registries[name]:
             raise ValueError(f"There is no {name} {text!r}: choose one of the list.")
@@ -232,22 +252,30 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     """
     checked: list[tuple[Setting, float | None]] = []
     keep: dict[str, Any] = {"persist_state": "session"}
-    model = st.segmented_control(
-        "Model", list(MODELS), format_func=model_title, key=key_of("model"), required=True, **keep
+    model = st.selectbox(
+        "Model", list(MODELS), format_func=_model_words, key=key_of("model"), **keep
     )
     entry = MODELS[model]
     st.caption(entry.summary)
+    datasets = dataset_entries()
+    choose_arrived(key_of("dataset"))
+    if st.session_state.get(key_of("dataset")) not in datasets:
+        st.session_state[key_of("dataset")] = defaults()["dataset"]
     dataset = st.selectbox(
         "Data set",
-        list(DATASETS),
-        format_func=lambda name: f"{name}, {DATASETS[name].n_samples:,} samples",
+        list(datasets),
+        format_func=lambda name: dataset_words(name, datasets[name]),
         key=key_of("dataset"),
-        help="  \n".join(f"**{entry.name}**: {entry.summary}." for entry in DATASETS.values()),
+        help="  \n".join(f"**{each.name}**: {each.summary}." for each in datasets.values()),
         **keep,
     )
-    known = DATASETS[dataset]
+    draw_own_data(dataset)
+    known = datasets[dataset]
     k: int | None = known.n_classes
-    if entry.supervised:
+    unlabelled = entry.supervised and k is None
+    if unlabelled:
+        st.caption("It learns from labels, and these data have none: choose another model.")
+    elif entry.supervised:
         st.caption(f"It learns from labels: one cluster for each of the {k} classes.")
     else:
         k = _draw_k(keep, known.n_classes)
@@ -263,11 +291,14 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     st.caption(preset_words(model, preset, dataset, subset))
     usual = usual_parameters(model, preset, dataset, subset)
     left, right = st.columns(2)
-    epochs = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
-    seed = right.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
+    overrides: dict[str, Any] = {}
+    epochs = None
+    if "epochs" in usual:  # a baseline has none
+        epochs = overrides["epochs"] = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
+        left = right
+    seed = left.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
     checked += [(EPOCHS, epochs), (SEED, seed)]
     place = st.container()
-    overrides: dict[str, Any] = {"epochs": epochs}
     stages, reasons = draw_stage_settings(usual, epochs)
     overrides |= stages
     with st.expander("More settings"):
@@ -293,12 +324,14 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
                     standard = usual_held(usual, int(epochs or usual["epochs"]))
                 overrides[name] = _draw_number(st, name, setting, standard)
                 checked.append((setting, overrides[name]))
-        widths = st.text_input(
-            "Hidden widths",
-            placeholder=",".join(str(width) for width in usual["hidden"]),
-            key=key_of("hidden"),
-            **keep,
-        )
+        widths = ""
+        if "hidden" in usual:
+            widths = st.text_input(
+                "Hidden widths",
+                placeholder=",".join(str(width) for width in usual["hidden"]),
+                key=key_of("hidden"),
+                **keep,
+            )
         lenses = st.multiselect(
             "Maps",
             list(LENSES),
@@ -319,11 +352,12 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         overrides["hidden"] = parse_widths(widths or "")
     except ValueError as error:
         reasons.append(str(error))
-    if reasons:
+    if reasons or unlabelled:
         return place, None, reasons
+    own = own_path(dataset)
     asked = {
         "model": model,
-        "dataset": dataset,
+        **({"dataset": dataset} if own is None else {"data_file": own}),
         "clusters": k,
         "seed": int(seed or 0),
         "preset": preset,
@@ -334,6 +368,13 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         "overrides": {name: value for name, value in overrides.items() if value is not None},
     }
     return place, asked, []
+
+
+def _model_words(name: str) -> str:
+    """A model in the list: its title, and what sets it apart from the others."""
+    entry = MODELS[name]
+    kind = "baseline" if entry.baseline else "learns from labels" if entry.supervised else ""
+    return f"{entry.title} ({kind})" if kind else entry.title
 
 
 def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.curves import draw_losses, draw_scores
+from pages.shared.density import Part, draw_density, has_few_values
 from pages.shared.digits import sample_rows
 from pages.shared.figures import (
     Figure,
@@ -30,7 +31,7 @@ from pages.shared.session import (
     model_title,
     open_run,
 )
-from pages.shared.stages import draw_stages
+from pages.shared.stages import draw_stages, has_epochs
 from pages.shared.step_button import step_button
 from pages.shared.train_settings import jobs, shown_id
 from vade_core.models import MODELS
@@ -131,7 +132,9 @@ def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
         (line for line in reversed(lines) if line.get("acc") is not None), {}
     )
     facts = score_figures(lines, last) if config.labelled else figures_without_labels(lines)
-    facts.append(Figure("Epochs done", str(sum(bool(line.get("epoch")) for line in lines))))
+    done = sum(bool(line.get("epoch")) for line in lines)
+    if done or has_epochs(config):
+        facts.append(Figure("Epochs done", str(done)))
     if going:
         facts.append(Figure("Time left", duration(status.get("eta_seconds"))))
     else:
@@ -358,6 +361,12 @@ def _draw_reconstructions(run: Run, lines: list[dict[str, Any]]) -> None:
     count = min(len(stage.samples), len(frame.reconstructions))
     if stage.samples.shape[1:] != frame.reconstructions.shape[1:] or not count:
         fail(f"{run.frame_path(numbers[-1])} holds reconstructions that do not fit the samples.")
+        return
+    if has_few_values(run.config):
+        st.subheader("Reconstructions")
+        parts: list[Part] = [("Decoded", frame.reconstructions, 1.0, None)]
+        words = f"Grey: the data. Line: as decoded, {epoch_title(lines[numbers[-1]])}."
+        draw_density(stage.samples, parts, f"train-density-{run.id}", words)
         return
     chosen = list(range(count))
     if stage.labels is not None:

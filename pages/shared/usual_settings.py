@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
 from pages.shared.session import model_title
-from vade_core.data import DATASETS
-from vade_core.models import MODELS
+from vade_core.configure import usual_parameters as parameters_of
+from vade_core.own_data import entry_of
 from vade_core.presets import PRESETS
 
 STAGE_PARAMETERS = ("pretraining", "start", "clamped_epochs")
@@ -32,11 +31,9 @@ def usual_parameters(
     subset : float, optional
         On how many samples; all by default.
     """
-    accepted = inspect.signature(MODELS[model].estimator).parameters
-    whole = DATASETS[dataset].n_samples
+    whole = entry_of(dataset).n_samples
     n = min(max(1, subset or whole), whole)
-    usual = {name: parameter.default for name, parameter in accepted.items()}
-    return usual | PRESETS[preset].of(model, int(n))
+    return parameters_of(model, preset, int(n))
 
 
 def has_stages(usual: Mapping[str, Any]) -> bool:
@@ -60,7 +57,7 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
     if known and has_stages(usual):
         return PRESETS[preset].summary
     title = model_title(model)
-    words = f"For {title}: {usual['epochs']} epochs in batches of {usual['batch_size']}."
+    words = f"For {title}: {_numbers(usual)}."
     if not known:
         words += f" This preset says nothing of {title}, which keeps its own settings."
     alike = [
@@ -71,3 +68,14 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
     if not alike:
         return words
     return f"{words} {' and '.join(alike)} {'is' if len(alike) == 1 else 'are'} the same."
+
+
+def _numbers(usual: Mapping[str, Any]) -> str:
+    """Epochs and batch of a model, of those that it has."""
+    epochs = usual.get("epochs")
+    said = [] if epochs is None else [f"{epochs} epochs"]
+    if epochs is None and "pretrain_epochs" in usual:
+        said.append(f"{usual['pretrain_epochs']} epochs of pretraining")
+    if "batch_size" in usual:
+        said.append(f"in batches of {usual['batch_size']}")
+    return " ".join(said) or "one step, without epochs"
