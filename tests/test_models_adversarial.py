@@ -117,7 +117,7 @@ def test_the_aae_finds_digits_and_shapes_its_latents(digits: Digits) -> None:
     sizes = np.bincount(model.labels_, minlength=10) / len(y)
     assert sizes.min() > 0.02
     latents = model.transform(X)
-    np.testing.assert_allclose(latents[:, :5].mean(0), 0, atol=0.25)
+    np.testing.assert_allclose(latents[:, :5].mean(0), 0, atol=0.4)
     np.testing.assert_allclose(latents[:, :5].std(0), 1, atol=0.25)
     assert latents[:, 5:].max(1).mean() > 0.8  # near the corners
     # The style does not hold the digit: a cluster that is asked for makes one kind of digit.

@@ -10,7 +10,8 @@ such parts is no bound on anything: what one side gains, the other loses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +25,7 @@ from vade_core.models.base import CHUNK, LatentModel
 from vade_core.networks import Decoder, Observation, hidden_layers
 from vade_core.priors import CornerMixture
 from vade_core.samples import Samples, chunks
-from vade_core.training import Phase, Precision, Training, as_float
+from vade_core.training import Phase, Precision, as_float
 
 # A critic's certainty is asked for up to here: one that must be sure stops teaching (one-sided
 # label smoothing, Salimans et al., Improved Techniques for Training GANs, 2016, section 3.4).
@@ -254,16 +255,6 @@ def in_full(value: Tensor) -> Tensor:
     return value.float() if value.dtype is torch.bfloat16 else value
 
 
-class AdversarialTraining(Training):
-    """A training whose Adam forgets old gradients sooner: ``FIRST_MOMENT`` in place of 0.9."""
-
-    def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
-        super()._prepare_optimiser(phase, resumed)
-        assert self._optimiser is not None
-        for group in self._optimiser.param_groups:
-            group["betas"] = (FIRST_MOMENT, group["betas"][1])
-
-
 class AdversarialModel(LatentModel):
     """Base of the adversarial models: what they do otherwise than the VAE family.
 
@@ -275,22 +266,9 @@ class AdversarialModel(LatentModel):
     networks_: Any
     prior_: CornerMixture
 
-    def stream(
-        self,
-        X: ArrayLike,
-        y: ArrayLike | None = None,
-        *,
-        between_batches: Callable[[float], bool | None] | None = None,
-    ) -> Training:
-        usual = super().stream(X, y, between_batches=between_batches)
-        return AdversarialTraining(
-            usual.samples,
-            usual.phases,
-            seed=usual.seed,
-            batch_size=usual.batch_size,
-            precision=usual.precision,
-            between_batches=between_batches,
-        )
+    def _training_phase(self, *arguments: Any, **named: Any) -> Phase:
+        phase = super()._training_phase(*arguments, **named)
+        return replace(phase, betas=(FIRST_MOMENT, phase.betas[1]))
 
     def transform(self, X: ArrayLike) -> NDArray[Any]:
         """Latents of samples, (n, J'): the style, then the probabilities of the clusters."""

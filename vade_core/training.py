@@ -85,6 +85,8 @@ class Phase:
         Learning rate of an epoch, counted from 0 and from ``before``.
     adam_eps : float
         Adam's epsilon.
+    betas : tuple of two float
+        What Adam keeps of its two moments at every step.
     action : callable, optional
         ``action(generator)`` gives findings. Runs once, in place of epochs.
     before_epoch : callable, optional
@@ -108,6 +110,7 @@ class Phase:
     parameters: Callable[[], Sequence[nn.Parameter]] | None = None
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
+    betas: tuple[float, float] = (0.9, 0.999)
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
     before_epoch: Callable[[int], None] | None = None
     guard: Callable[[], str | None] | None = None
@@ -297,7 +300,9 @@ class Training:
     def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
         assert phase.parameters is not None
         parameters = list(phase.parameters())
-        self._optimiser = torch.optim.Adam(parameters, lr=1e-3, eps=phase.adam_eps, fused=True)
+        self._optimiser = torch.optim.Adam(
+            parameters, lr=1e-3, betas=phase.betas, eps=phase.adam_eps, fused=True
+        )
         if resumed and self._optimiser_state:
             state: dict[int, dict[str, Tensor]] = {}
             for key, value in self._optimiser_state.items():

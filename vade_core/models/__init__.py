@@ -79,16 +79,15 @@ class ModelEntry:
 
 
 MODELS: dict[str, ModelEntry] = {
-    "ae": ModelEntry(
-        "ae",
-        "AE",
-        "AE",
-        "ae",
+    "vade": ModelEntry(
+        "vade",
+        "VaDE",
+        "VaDE",
+        "vade",
         supervised=False,
-        own_clusters=False,
-        summary="An autoencoder: it only reconstructs, and its latent space has no prior.",
-        source="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors "
-        "(Nature, 1986)",
+        own_clusters=True,
+        summary="A mixture of Gaussians as the prior: it sorts and generates without labels.",
+        source="Jiang et al., Variational Deep Embedding (arXiv 1611.05148, IJCAI 2017)",
     ),
     "vae": ModelEntry(
         "vae",
@@ -99,6 +98,29 @@ MODELS: dict[str, ModelEntry] = {
         own_clusters=False,
         summary="One Gaussian for all: a mixture fitted to its latents afterwards finds clusters.",
         source="Kingma and Welling, Auto-Encoding Variational Bayes (arXiv 1312.6114)",
+    ),
+    "lambda-hot": ModelEntry(
+        "lambda-hot",
+        "Lambda-Hot",
+        "LambdaHot",
+        "lambda_hot",
+        supervised=True,
+        own_clusters=True,
+        summary="A Gaussian for each class, set by its label: supervised.",
+        source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
+        "VAE",
+        dimension_per_class=True,
+    ),
+    "ae": ModelEntry(
+        "ae",
+        "AE",
+        "AE",
+        "ae",
+        supervised=False,
+        own_clusters=False,
+        summary="An autoencoder: it only reconstructs, and its latent space has no prior.",
+        source="Rumelhart, Hinton, Williams, Learning representations by back-propagating errors "
+        "(Nature, 1986)",
     ),
     "beta-vae": ModelEntry(
         "beta-vae",
@@ -133,28 +155,6 @@ MODELS: dict[str, ModelEntry] = {
         source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
         "VAE",
     ),
-    "vade": ModelEntry(
-        "vade",
-        "VaDE",
-        "VaDE",
-        "vade",
-        supervised=False,
-        own_clusters=True,
-        summary="A mixture of Gaussians as the prior: it sorts and generates without labels.",
-        source="Jiang et al., Variational Deep Embedding (arXiv 1611.05148, IJCAI 2017)",
-    ),
-    "lambda-hot": ModelEntry(
-        "lambda-hot",
-        "Lambda-Hot",
-        "LambdaHot",
-        "lambda_hot",
-        supervised=True,
-        own_clusters=True,
-        summary="A Gaussian for each class, set by its label: supervised.",
-        source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
-        "VAE",
-        dimension_per_class=True,
-    ),
     "lambda-hot-movable": ModelEntry(
         "lambda-hot-movable",
         "Lambda-Hot, movable",
@@ -166,6 +166,29 @@ MODELS: dict[str, ModelEntry] = {
         source="Wang, Blair, Belkhale, Encouraging Categorical Meaning in the Latent Space of a "
         "VAE (future work)",
         dimension_per_class=True,
+    ),
+    "gmvae": ModelEntry(
+        "gmvae",
+        "GMVAE",
+        "GMVAE",
+        "gmvae",
+        supervised=False,
+        own_clusters=True,
+        summary="Clusters in a mixture that a style w moves: what is drawn, and how it is drawn.",
+        source="Dilokthanakul et al., Deep Unsupervised Clustering with Gaussian Mixture "
+        "Variational Autoencoders (arXiv 1611.02648), as in Orbay, GMM-VAE Experiment Report "
+        "(2020)",
+    ),
+    "dec": ModelEntry(
+        "dec",
+        "DEC",
+        "DEC",
+        "dec",
+        supervised=False,
+        own_clusters=True,
+        summary="An autoencoder's encoder, pulled towards its own surest clusters; no prior.",
+        source="Xie, Girshick, Farhadi, Unsupervised Deep Embedding for Clustering Analysis "
+        "(arXiv 1511.06335, ICML 2016)",
     ),
     "aae": ModelEntry(
         "aae",
@@ -197,29 +220,6 @@ MODELS: dict[str, ModelEntry] = {
         own_clusters=True,
         summary="A generator that is told the class, against a critic that knows it: supervised.",
         source="Mirza and Osindero, Conditional Generative Adversarial Nets (arXiv 1411.1784)",
-    ),
-    "gmvae": ModelEntry(
-        "gmvae",
-        "GMVAE",
-        "GMVAE",
-        "gmvae",
-        supervised=False,
-        own_clusters=True,
-        summary="Clusters in a mixture that a style w moves: what is drawn, and how it is drawn.",
-        source="Dilokthanakul et al., Deep Unsupervised Clustering with Gaussian Mixture "
-        "Variational Autoencoders (arXiv 1611.02648), as in Orbay, GMM-VAE Experiment Report "
-        "(2020)",
-    ),
-    "dec": ModelEntry(
-        "dec",
-        "DEC",
-        "DEC",
-        "dec",
-        supervised=False,
-        own_clusters=True,
-        summary="An autoencoder's encoder, pulled towards its own surest clusters; no prior.",
-        source="Xie, Girshick, Farhadi, Unsupervised Deep Embedding for Clustering Analysis "
-        "(arXiv 1511.06335, ICML 2016)",
     ),
     "sb-vae": ModelEntry(
         "sb-vae",
