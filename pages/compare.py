@@ -16,7 +16,7 @@ from pages.shared.compare_measure import draw_table, is_measuring
 from pages.shared.compare_runs import MODEL_PAIR, Compared, choose_runs, compared_runs
 from pages.shared.compare_samples import draw_samples
 from pages.shared.run_choice import readable_summaries
-from pages.shared.session import fail
+from pages.shared.session import fail, model_title
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
 STYLE = """
@@ -24,6 +24,11 @@ STYLE = """
 [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 [data-testid="stStatusWidget"] { display: none; }
 .st-key-cmp-head [data-testid="stMultiSelect"] { min-width: 18rem; }
+/* Every chip is seen: they take a second line instead of scrolling away. */
+.st-key-cmp-head [data-testid="stMultiSelect"] [role="group"] { height: auto; max-height: none; }
+.st-key-cmp-head [data-testid="stMultiSelectTagsContainer"] { flex-wrap: wrap; overflow: visible;
+  row-gap: .25rem; }
+.st-key-cmp-head [data-testid="stMultiSelectTagsContainer"] [data-tag] { max-width: 100%; }
 </style>
 """
 
@@ -56,12 +61,14 @@ def main() -> None:
 
 
 def draw_advice(there: set[str]) -> None:
-    """Say what to train, so that VAE and VaDE can be compared."""
-    titles = {"vae": "a VAE", "vade": "a VaDE"}
-    missing = [titles[model] for model in MODEL_PAIR if model not in there]
+    """Say what to train, so that the usual pair can be compared."""
+    titles = [model_title(model) for model in MODEL_PAIR]
+    missing = [
+        f"a {title}" for model, title in zip(MODEL_PAIR, titles, strict=True) if model not in there
+    ]
     if missing:
         st.markdown(
-            f"This page lays runs side by side, VAE beside VaDE first of all. Train "
+            f"This page lays runs side by side, {' beside '.join(titles)} first of all. Train "
             f"{' and '.join(missing)} on the same data set to see them."
         )
         st.page_link("pages/train.py", label="Train", icon=":material/play_circle:")

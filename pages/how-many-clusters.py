@@ -1,4 +1,4 @@
-"""How many clusters?: what VaDE makes of one data set with 7, 10, 14 or any other K.
+"""How many clusters?: what a model makes of one data set with 7, 10, 14 or any other K.
 
 ``?run=ID`` opens a run large, ``&with=ID,ID`` chooses those that stand beside each other,
 ``&rows=real`` shows samples of the data instead of the model's own. Nothing is trained here.
@@ -26,9 +26,8 @@ from pages.shared.k_river import cluster_colours, colours_beside, k_river_spec
 from pages.shared.k_runs import (
     KRun,
     chooses_k,
-    count_all,
     data_key,
-    data_words,
+    group_words,
     has_clusters,
     open_k_run,
     run_for_each_k,
@@ -37,11 +36,12 @@ from pages.shared.k_runs import (
     uncounted,
 )
 from pages.shared.k_suggestion import draw_suggestion
-from pages.shared.k_words import THE_RULE, findings, headline
-from pages.shared.networks import has_model
+from pages.shared.k_watch import watch
+from pages.shared.k_words import THE_RULE, findings, headline, legend
+from pages.shared.networks import cached_model, has_model
 from pages.shared.river import draw_river
 from pages.shared.run_cards import plain_label
-from pages.shared.run_choice import readable_summaries, run_words
+from pages.shared.run_choice import carry_run, keep_run, readable_summaries, run_words
 from pages.shared.run_settings import settings_query
 from pages.shared.session import (
     fail,
@@ -53,7 +53,8 @@ from pages.shared.session import (
     take_from_link,
 )
 from vade_core.data import DATASETS
-from vade_core.runs import RunError
+from vade_core.models import MODELS
+from vade_core.runs import RUNNING_STATES, RunError
 
 Summary = dict[str, Any]
 TRAIN_PAGE = "pages/train.py"
@@ -68,6 +69,8 @@ STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
 [data-testid="stStatusWidget"] { display: none; }
+/* What stands there stays readable while the page is drawn anew. */
+[data-testid="stElementContainer"][data-stale="true"] { opacity: 1; }
 .st-key-hm-run button { min-width: 4rem; padding: .45rem 1rem; }
 .st-key-hm-run button p { font-size: 1.25rem; font-weight: 650; }
 .st-key-hm-findings li { margin-bottom: .35rem; }
@@ -88,8 +91,10 @@ def main() -> None:
     able = [summary for summary in everything if chooses_k(summary)]
     ready = [summary for summary in able if has_clusters(summary)]
     say_of_others(everything, able, ready)
+    waiting = [s for s in able if s not in ready and s["state"] in RUNNING_STATES]
     if not ready:
         draw_nothing(able)
+        watch([], [], waiting, asked)
         return
     groups: dict[str, list[Summary]] = {}
     for summary in ready:
@@ -107,7 +112,7 @@ def main() -> None:
         return
     main_run = runs[large]
     side = sorted((runs[i] for i in beside if i in runs), key=lambda shown: shown.k)
-    draw_large(main_run)
+    news = draw_large(main_run)
     draw_beside(side)
     together = side if main_run.run.id in beside else [*side, main_run]
     together = sorted(together, key=lambda shown: shown.k)
@@ -115,14 +120,8 @@ def main() -> None:
     draw_scores(together)
     st.subheader("Which K without labels?", anchor=False)
     draw_suggestion(main_run)
-    # Last: everything is on the page, counted on the stage set, while this takes its seconds.
-    if pending := uncounted(together):
-        words = st.empty()
-        count_all(pending, words.caption)
-        if asked is not None and asked not in known:
-            # What was said of it is to be said again.
-            st.query_params["run"] = asked
-        st.rerun()
+    with news:
+        watch(together, uncounted(together), waiting, None if asked in known else asked)
 
 
 # --- Which runs ---------------------------------------------------------------------------------
@@ -144,7 +143,7 @@ def say_of_others(
     else:
         words = f"{title} has no clusters of its own: a mixture sorts its latents afterwards."
     if ready:
-        words += " Shown are VaDE's runs."
+        words += " Shown are runs that find clusters of their own."
     st.info(words, icon=":material/filter_7:")
 
 
@@ -156,12 +155,18 @@ def draw_nothing(able: Sequence[Summary]) -> None:
             st.markdown("Clusters come after the pretraining: look again when it has ended.")
         else:
             st.markdown("#### No runs yet")
-            st.markdown("This page compares VaDE runs of different K: train one first.")
+            usual = next(
+                entry.title for name, entry in MODELS.items() if chooses_k({"model": name})
+            )
+            st.markdown(
+                "This page lays runs of different K side by side, of a model that finds clusters "
+                f"of its own, such as {usual}: train one first."
+            )
         st.page_link(TRAIN_PAGE, label="Train", icon=":material/play_circle:")
 
 
 def choose_data(groups: dict[str, list[Summary]]) -> dict[str, Summary]:
-    """Draw the choice of a data set where there are several, and give its runs by id."""
+    """Draw the choice of data and model where there are several, and give its runs by id."""
     asked = query_run_id()
     owner = next((g for g, runs in groups.items() if asked in {s["id"] for s in runs}), None)
     if owner is not None and asked != st.session_state.get(f"{RUN}:link"):
@@ -175,13 +180,14 @@ def choose_data(groups: dict[str, list[Summary]]) -> dict[str, Summary]:
         st.session_state[DATA] = usual
     chosen = st.session_state[DATA]
     if len(groups) > 1:
+        words = group_words(list(groups))
         chosen = st.selectbox(
-            "Data set",
+            "Data set and model",
             list(groups),
             key=DATA,
-            format_func=data_words,
+            format_func=words.__getitem__,
             label_visibility="collapsed",
-            width=170,
+            width=170 if max(map(len, words.values())) < 14 else 260,
             persist_state="session",
         )
     return {str(summary["id"]): summary for summary in groups[chosen]}
@@ -208,7 +214,9 @@ def draw_choice_of_runs(known: dict[str, Summary], by_k: dict[int, Summary]) -> 
             max_selections=MOST_BESIDE,
             persist_state="session",
         )
-        st.caption("Runs of one data set. Where several have the same K, choose here which.")
+        st.caption(
+            "Runs of one model and data set. Where several have the same K, choose here which."
+        )
     chosen = st.session_state[BESIDE]
     words = ",".join(chosen) if chosen and chosen != shown_beside(by_k) else None
     if words is None:
@@ -231,6 +239,7 @@ def choose_k(
         if wanted in known and wanted not in options:
             options.append(wanted)
     options.sort(key=lambda i: (known[i]["clusters"], i))
+    carry_run(RUN, options)
     middle = sorted(beside, key=lambda i: known[i]["clusters"])[0]
     take_from_link(RUN, "run", middle, options)
     shared = [known[i]["clusters"] for i in options]
@@ -245,6 +254,7 @@ def choose_k(
             persist_state="session",
         )
     put_into_link(RUN, "run", None)
+    keep_run(RUN, chosen or middle)
     return chosen or middle
 
 
@@ -289,8 +299,8 @@ def opened(known: dict[str, Summary], wanted: Sequence[str]) -> dict[str, KRun]:
 # --- What is drawn ------------------------------------------------------------------------------
 
 
-def draw_large(shown: KRun) -> None:
-    """One run large: its rows, and what became of the classes."""
+def draw_large(shown: KRun) -> Any:
+    """One run large: its rows, and what became of the classes. Gives the place for news below."""
     names = [plain_label(name) for name in shown.names]
     st.markdown(f"#### {headline(shown.counted, names)}")
     left, right = st.columns([2, 1], gap="medium")
@@ -306,7 +316,9 @@ def draw_large(shown: KRun) -> None:
             st.markdown(f"**At K = {shown.k}**\n\n" + "\n".join(f"- {said}" for said in words))
         elif shown.names:
             st.markdown("Every class has a cluster of its own, and no cluster is shared.")
-        notes = [THE_RULE] if shown.names else []
+        notes = [legend(shown.counted, names)]
+        if shown.names:
+            notes.append(THE_RULE)
         if shown.names and not pictured:
             notes.append("These samples are no pictures, so what sets parts apart is not measured.")
         of = "all" if shown.on_all else "a fixed sample of"
@@ -315,14 +327,15 @@ def draw_large(shown: KRun) -> None:
             notes.append(f"All of them could not be counted: {shown.why_not}")
         if shown.live:
             notes.append("It is still being trained: this is its last frame.")
-        st.caption(" ".join(notes))
+        st.caption(" ".join(note for note in notes if note))
+        return st.container()
 
 
 def draw_large_rows(shown: KRun) -> None:
     """The rows of a run with their controls and downloads."""
     kinds = kinds_of_rows(shown)
     if not kinds:
-        st.info("This run has no pictures and no model yet, so there are no samples to show.")
+        st.info("This run keeps no pictures, and no model that draws samples of its clusters.")
         return
     temperature, seed = 1.0, 0
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -353,7 +366,7 @@ def draw_large_rows(shown: KRun) -> None:
         downloads = st.container(horizontal=True, width="content")
     try:
         samples = samples_of(shown, kind, temperature, seed)
-    except (RunError, ValueError) as error:
+    except (RunError, ValueError, NotImplementedError) as error:
         fail(str(error))
         return
     rows = cluster_rows(shown, samples)
@@ -386,8 +399,18 @@ def draw_large_rows(shown: KRun) -> None:
 
 def kinds_of_rows(shown: KRun) -> list[str]:
     """Which of `ROW_KINDS` a run has."""
-    there = {"generated": has_model(shown.run), "real": shown.stage.pictures is not None}
+    there = {"generated": draws_clusters(shown), "real": shown.stage.pictures is not None}
     return [kind for kind, has in there.items() if has]
+
+
+def draws_clusters(shown: KRun) -> bool:
+    """Whether samples of a run's clusters can be drawn from its model."""
+    if not has_model(shown.run):
+        return False
+    try:
+        return cached_model(shown.run).prior_.n_clusters == shown.k
+    except RunError:
+        return True  # said where they would be drawn
 
 
 def samples_of(
@@ -428,7 +451,7 @@ def draw_beside(side: Sequence[KRun]) -> None:
                     st.caption("No samples yet.")
                     continue
                 samples = samples_of(shown, kind if kind in there else there[0])
-            except (RunError, ValueError) as error:
+            except (RunError, ValueError, NotImplementedError) as error:
                 fail(str(error))
                 continue
             rows = cluster_rows(shown, samples, own)
@@ -446,7 +469,8 @@ def draw_rivers(side: Sequence[KRun]) -> None:
     draw_river(k_river_spec(shared), key="hm-river")
     words = (
         f"The same {len(shared[0].clusters):,} samples in every column. A bar is a cluster and "
-        "wears the colour of its commonest class; its name says what it holds."
+        "wears the colour of its commonest class. It goes by the class that it is matched with "
+        "and those that share it, or by its number, as c3, where it is matched with none."
         if labelled
         else f"The same {len(shared[0].clusters):,} samples in every column."
     )

@@ -1,16 +1,27 @@
 """Lesson: eight steps for a first class on VAE and VaDE, each to be predicted, then revealed.
 
-``?step=3`` opens a step. Nothing is trained here; every number is read from a run.
+``?step=3`` opens a step, ``&said=...`` brings answers along. Nothing is trained here; every number
+is read from a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from pages.shared.lesson_picture import draw_keys
+from pages.shared.lesson_link import (
+    Guess,
+    Said,
+    act,
+    asked_step,
+    go_to,
+    note,
+    put_into_link,
+    said_of,
+    show_answer,
+)
+from pages.shared.lesson_picture import draw_keys, turn_of_keys
 from pages.shared.lesson_runs import LessonRuns
 from pages.shared.lesson_scene import Answer, Question, Scene
 from pages.shared.lesson_vade import belonging, failing, hills, sorting
@@ -30,7 +41,7 @@ STEPS: tuple[tuple[str, Callable[[LessonRuns], Scene]], ...] = (
     ("Watch it sort", sorting),
     ("When it fails", failing),
 )
-STEP, LINKED, GUESSES, SHOWN = "ls-step", "ls-step:link", "ls-guesses", "ls-shown"
+N_STEPS = len(STEPS)
 
 STYLE = """
 <style>
@@ -45,7 +56,11 @@ STYLE = """
 .st-key-ls-say [data-testid="stMarkdownContainer"] { margin-bottom: 0; }
 .st-key-ls-say ul { margin-bottom: .3rem; }
 .st-key-ls-say [data-testid="stCaptionContainer"] p { font-size: .9rem; }
-.st-key-ls-ask [data-testid="stAlertContainer"] { padding: .6rem .8rem; }
+.st-key-ls-say, .st-key-ls-ask { gap: .6rem; }
+.st-key-ls-body [data-testid="stCaptionContainer"] { opacity: 1; }
+.st-key-ls-ask [data-testid="stMarkdownContainer"] strong { font-size: 1.12rem; }
+.st-key-ls-ask [data-testid="stAlertContainer"] { padding: .5rem .8rem; }
+.st-key-ls-ask [data-testid="stAlertContainer"] strong { font-size: inherit; }
 .st-key-ls-ask button { min-height: 2.3rem; padding: .25rem .8rem; justify-content: flex-start; }
 .st-key-ls-ask button p { text-align: left; line-height: 1.25; }
 .st-key-ls-foot { position: fixed; z-index: 99; right: 0; bottom: 0; left: 0; padding: .45rem 2rem;
@@ -63,7 +78,7 @@ STYLE_PRESENTING = """
 <style>
 [data-testid="stMainBlockContainer"] { padding: .8rem 1.8rem 3.6rem !important; }
 .st-key-ls-body { --ls-height: max(400px, calc(100dvh - 9.2rem)); }
-.st-key-ls-say, .st-key-ls-ask { gap: .5rem; }
+.st-key-ls-say, .st-key-ls-ask { gap: .4rem; }
 .st-key-ls-head h1 { font-size: 1.9rem; }
 </style>
 """
@@ -74,7 +89,10 @@ def main() -> None:
     st.html(STYLE)
     if presenting():
         st.html(STYLE_PRESENTING)
-    step = asked_step()
+    step = asked_step(N_STEPS)
+    # Every answer is noted before the page runs, so the address can say it at once.
+    put_into_link(step)
+    draw_keys(step, N_STEPS, on_turn=turn_by_keys)
     runs = LessonRuns(readable_summaries())
     try:
         scene = STEPS[step][1](runs)
@@ -82,32 +100,31 @@ def main() -> None:
     except (RunError, OSError) as error:
         fail(str(error))
     draw_foot(step)
-    draw_keys()
 
 
-def asked_step() -> int:
-    """The step's place among all, 0 for the first; the link carries its number."""
-    asked = st.query_params.get("step")
-    if asked != st.session_state.get(LINKED) and asked in {str(n + 1) for n in range(len(STEPS))}:
-        st.session_state[STEP] = int(asked) - 1
-    step = int(st.session_state.setdefault(STEP, 0))
-    number = str(step + 1)
-    if asked != number:
-        st.query_params["step"] = number
-    st.session_state[LINKED] = number
-    return step
-
-
-def go_to(step: int) -> None:
+def turn(step: int) -> None:
     """Go to a step; for a button's callback."""
-    st.session_state[STEP] = min(max(step, 0), len(STEPS) - 1)
+    go_to(step, N_STEPS)
+
+
+def turn_by_keys() -> None:
+    """Go where the keys, or quick presses of the buttons, lead."""
+    if (step := turn_of_keys()) is not None:
+        turn(step)
+
+
+def present() -> None:
+    """Begin presenting at the step that is open."""
+    act()
+    begin_presenting()
 
 
 def draw_step(step: int, scene: Scene) -> None:
     """Heading, picture, words and question of a step."""
     with st.container(key="ls-head"):
         st.title(scene.heading, anchor=False)
-    shown = bool(scene.run) and step in st.session_state.setdefault(SHOWN, set())
+    said = said_of(step)
+    shown = bool(scene.run) and said.shown
     with st.container(key="ls-body"):
         picture, words = st.columns([13, 9], gap="medium")
         with words:
@@ -116,7 +133,7 @@ def draw_step(step: int, scene: Scene) -> None:
                 st.latex(scene.formula)
                 st.caption(scene.symbols)
             with st.container(key="ls-ask", gap="small"):
-                draw_question(step, scene, shown)
+                draw_question(step, scene, Said(said.guess, shown))
         # Last: what is to be read stands there while the picture is being made.
         with picture, st.container(key="ls-picture"):
             if scene.run is None:
@@ -140,7 +157,7 @@ def draw_foot(step: int) -> None:
             "Back",
             icon=":material/arrow_back:",
             key="ls-back",
-            on_click=go_to,
+            on_click=turn,
             args=(step - 1,),
             disabled=step == 0,
             help="Left arrow or Page Up",
@@ -151,7 +168,7 @@ def draw_foot(step: int) -> None:
                     str(other + 1),
                     key=f"ls-dot-{other + 1}",
                     type="primary" if other == step else "secondary",
-                    on_click=go_to,
+                    on_click=turn,
                     args=(other,),
                     help=name,
                 )
@@ -161,7 +178,7 @@ def draw_foot(step: int) -> None:
                     icon=":material/slideshow:",
                     key="ls-present",
                     type="tertiary",
-                    on_click=begin_presenting,
+                    on_click=present,
                     help="For a projector: large type, no controls",
                 )
         st.button(
@@ -169,9 +186,9 @@ def draw_foot(step: int) -> None:
             icon=":material/arrow_forward:",
             icon_position="right",
             key="ls-next",
-            on_click=go_to,
+            on_click=turn,
             args=(step + 1,),
-            disabled=step == len(STEPS) - 1,
+            disabled=step == N_STEPS - 1,
             help="Right arrow or Page Down",
         )
 
@@ -179,101 +196,113 @@ def draw_foot(step: int) -> None:
 # --- Questions ------------------------------------------------------------------------------------
 
 
-def draw_question(step: int, scene: Scene, shown: bool) -> None:
+def draw_question(step: int, scene: Scene, said: Said) -> None:
     """The question, the answers to choose from, and the answer once it is asked for."""
-    question = scene.question
-    guesses: dict[int, Any] = st.session_state.setdefault(GUESSES, {})
-    answer = scene.answer(guesses.get(step)) if shown else None
+    question, guess = scene.question, said.guess
+    answer = scene.answer(guess) if said.shown else None
     st.markdown(f"**{question.words}**")
+    if question.hint and answer is None:
+        st.caption(question.hint)
     if question.kind == "choice":
-        draw_choices(step, question, guesses.get(step), answer)
+        draw_choices(step, question, guess, answer)
     elif question.kind == "share":
-        draw_share(step, guesses.get(step), frozen=shown)
-    elif question.options:
-        guesses[step] = draw_many(step, question, guesses.get(step), frozen=shown)
+        draw_share(step, guess, frozen=said.shown)
+    elif question.options and answer is None:
+        draw_many(step, question, guess)
+    elif question.options and answer is not None:
+        draw_marks(step, question, guess, answer)
     if answer is not None:
-        draw_answer(question, guesses.get(step), answer)
+        draw_answer(question, guess, answer)
     elif scene.run is not None:
         st.button(
             "Show the answer",
             key=f"ls-show-{step + 1}",
             icon=":material/visibility:",
-            on_click=lambda: st.session_state[SHOWN].add(step),
+            on_click=show_answer,
+            args=(step,),
         )
     else:
         st.caption("The answer is read from a run.")
 
 
-def draw_choices(step: int, question: Question, guess: Any, answer: Answer | None) -> None:
+def draw_choices(step: int, question: Question, guess: Guess, answer: Answer | None) -> None:
     """A button for every answer; the chosen one is filled, the right one is ticked."""
     short = max(map(len, question.options)) <= 20
     with st.container(horizontal=short, gap="small"):
         for i, words in enumerate(question.options):
-            icon = None
-            if answer is not None and i in answer.right:
-                icon = ":material/check:"
-            elif answer is not None and i == guess and answer.right:
-                icon = ":material/close:"
             st.button(
                 words,
                 key=f"ls-answer-{step + 1}-{i}",
-                icon=icon,
+                icon=mark_of(i, [guess], answer),
                 type="primary" if i == guess else "secondary",
-                on_click=choose,
+                on_click=note,
                 args=(step, i),
                 disabled=answer is not None and i != guess and i not in answer.right,
                 width="content" if short else "stretch",
             )
 
 
-def choose(step: int, guess: int) -> None:
-    """Note an answer, unless the right one is on the screen already."""
-    if step not in st.session_state.get(SHOWN, set()):
-        st.session_state[GUESSES][step] = guess
+def draw_marks(step: int, question: Question, guess: Guess, answer: Answer) -> None:
+    """Every answer of a question for any of some: the right ones ticked, the wrong ones crossed."""
+    chosen = guess if isinstance(guess, list) else []
+    with st.container(horizontal=True, gap="small", key="ls-marks"):
+        for i, words in enumerate(question.options):
+            st.button(
+                words,
+                key=f"ls-mark-{step + 1}-{i}",
+                icon=mark_of(i, chosen, answer),
+                type="primary" if i in chosen else "secondary",
+                disabled=i not in chosen and i not in answer.right,
+            )
 
 
-def draw_share(step: int, guess: Any, *, frozen: bool) -> None:
+def mark_of(option: int, chosen: Sequence[Guess], answer: Answer | None) -> str | None:
+    """The icon of an option once the answer is shown: right, or chosen and wrong."""
+    if answer is None or not answer.right:
+        return None
+    if option in answer.right:
+        return ":material/check:"
+    return ":material/close:" if option in chosen else None
+
+
+def draw_share(step: int, guess: Guess, *, frozen: bool) -> None:
     """A slider for a share; one that nobody has moved is no guess."""
+    key = f"ls-share-{step + 1}"
     st.slider(
         "Your guess",
         0,
         100,
-        50 if guess is None else round(100 * guess),
+        round(100 * guess) if isinstance(guess, float) else 50,
         format="%d %%",
-        key=f"ls-share-{step + 1}",
-        on_change=note_share,
-        args=(step,),
+        key=key,
+        on_change=lambda: note(step, float(st.session_state[key]) / 100),
         disabled=frozen,
         label_visibility="collapsed",
     )
 
 
-def note_share(step: int) -> None:
-    """Note where a person has moved the slider to."""
-    st.session_state[GUESSES][step] = float(st.session_state[f"ls-share-{step + 1}"]) / 100
-
-
-def draw_many(step: int, question: Question, guess: Any, *, frozen: bool) -> list[int]:
+def draw_many(step: int, question: Question, guess: Guess) -> None:
     """Any of the answers."""
-    found = st.pills(
+    key = f"ls-many-{step + 1}"
+    options = range(len(question.options))
+    st.pills(
         "Your guess",
-        range(len(question.options)),
+        options,
         selection_mode="multi",
-        default=guess or [],
+        default=[i for i in guess if i in options] if isinstance(guess, list) else [],
         format_func=question.options.__getitem__,
-        key=f"ls-many-{step + 1}",
-        disabled=frozen,
+        key=key,
+        on_change=lambda: note(step, sorted(st.session_state[key])),
         label_visibility="collapsed",
     )
-    return list(found)
 
 
-def draw_answer(question: Question, guess: Any, answer: Answer) -> None:
+def draw_answer(question: Question, guess: Guess, answer: Answer) -> None:
     """What the run says, and how near the guess was."""
     verdict = ""
     if question.kind == "choice" and guess is not None and answer.right:
         verdict = "Right. " if guess in answer.right else "No. "
-    elif question.kind == "share" and answer.share is not None and guess is not None:
+    elif question.kind == "share" and answer.share is not None and isinstance(guess, float):
         verdict = f"You guessed {percent(guess)}. "
     st.success(f"{verdict}{answer.words}")
 

@@ -18,6 +18,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+# Tests run two at a time: each has a core to itself. Set before anything imports torch.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [

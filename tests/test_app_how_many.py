@@ -7,6 +7,7 @@ import io
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -18,13 +19,22 @@ from PIL import Image
 
 from pages.shared import session
 from pages.shared.cluster_rows import cluster_rows, generated, real_pictures, rows_html, rows_png
-from pages.shared.k_metrics import scores_csv, table_rows
+from pages.shared.k_metrics import minus_elbo, scores_csv, table_rows
 from pages.shared.k_river import k_river_spec
-from pages.shared.k_runs import count_all, open_k_run, run_for_each_k, same_points, shown_beside
+from pages.shared.k_runs import (
+    count_all,
+    group_words,
+    open_k_run,
+    run_for_each_k,
+    same_points,
+    shown_beside,
+)
+from pages.shared.k_watch import counter, pulse
 from tests.test_app_start_load import errors_of, link_of, words_of
 from vade_core import metrics
 from vade_core.cli import main
 from vade_core.data import load
+from vade_core.models import MODELS
 from vade_core.rebuild import load_model
 from vade_core.runs import CHECKPOINT, FRAMES, Run
 
@@ -92,8 +102,14 @@ def test_three_runs_stand_side_by_side_and_one_control_changes_the_large_one(bri
     assert "7 clusters for 10 digits" in words
     for k in KS:
         assert re.search(rf"\*\*K = {k}\*\* · ACC", words)
-    # Counted on all samples by the time that the page rests.
-    assert words.count("Counted on all 400 samples") == 2
+    # First what the stage set says; all samples are counted beside the page.
+    assert words.count("Counted on a fixed sample of 400") == 2
+    assert "All 400 are being counted" in words
+    counter().start([open_k_run(summary_of(f"own-k{k}")) for k in KS])
+    counter().wait()
+    app.run()
+    assert words_of(app).count("Counted on all 400 samples") == 2
+    assert "are being counted" not in words_of(app)
     control.set_value("own-k14").run()
     assert not app.exception
     assert re.search(r"14 clusters(, \d+ of them empty,)? for 10 digits", words_of(app))
@@ -122,7 +138,7 @@ def test_the_counts_are_those_of_the_models_own_predictions(bring, runs: Path) -
     assert shown is not None
     assert not shown.on_all
     data = load("digits").subset(400, seed=0)
-    count_all([shown], lambda words: None)
+    count_all([shown])
     shown = open_k_run(summary_of("own-k7"))
     predicted = load_model(Run(runs / "own-k7")).predict(data.samples)
     assert shown.on_all
@@ -151,10 +167,11 @@ def test_the_river_carries_every_point_from_labels_to_the_largest_k(bring) -> No
                     at[stream[side]] += stream["count"]
                 assert at.tolist() == sizes
     # A cluster wears the colour that its commonest class has in the first column.
-    colours = {node["name"]: node["colour"] for node in spec["columns"][0]["nodes"]}
-    for column in spec["columns"][1:]:
+    colours = {node["code"]: node["colour"] for node in spec["columns"][0]["nodes"]}
+    for k, column in zip(shown, spec["columns"][1:], strict=True):
         for node in column["nodes"]:
-            assert node["colour"] == colours[node["name"].partition("+")[0]]
+            inside = k.stage.labels[k.clusters == node["code"]]
+            assert node["colour"] == colours[int(np.bincount(inside).argmax())]
 
 
 def test_one_run_alone_is_shown_and_others_are_offered_to_be_trained(bring) -> None:
@@ -186,12 +203,12 @@ def test_a_supervised_model_is_told_apart(bring) -> None:
     assert "No runs yet" in words_of(app)
 
 
-def test_a_supervised_model_in_the_link_gives_way_to_vade(bring) -> None:
+def test_a_supervised_model_in_the_link_gives_way_to_others(bring) -> None:
     bring("told", "own-k7")
     app = opened(run="told")
     words = words_of(app)
     assert "is told the classes" in words
-    assert "Shown are VaDE's runs" in words
+    assert "Shown are runs that find clusters of their own" in words
     assert "7 clusters for 10 digits" in words
 
 
@@ -258,7 +275,7 @@ def test_a_k_is_suggested_when_somebody_asks(bring) -> None:
     assert not app.exception
     words = words_of(app)
     assert re.search(r"It suggests K = \d+", words)
-    assert "the autoencoder's latents, before any cluster" in words
+    assert "the pretraining's latents, before any cluster" in words
     app.run()
     assert "It suggests" in words_of(app)  # kept
 
@@ -290,6 +307,43 @@ def test_rows_name_what_they_hold_and_escape_what_people_write(bring) -> None:
     page = rows_html(risky, (8, 8)).split("</style>")[1]
     assert "<script>" not in page
     assert "&lt;b&gt;&amp;" in page
+
+
+def test_runs_of_another_model_are_a_group_of_their_own(bring, runs: Path) -> None:
+    bring("own-k7", "own-k10", "num-k3")
+    assert group_words(["vade|a:12", "vade|b:34"]) == {"vade|a:12": "a", "vade|b:34": "b"}
+    alike = group_words(["vade|a:12", "vade|a:34"])
+    assert len(set(alike.values())) == 2, "a choice comes back by its words"
+    # A model that nobody here knows: its prior draws no clusters, its loss has terms of its own.
+    config = runs / "own-k10" / "config.json"
+    other = next(e for e in MODELS.values() if e.own_clusters and e.baseline)
+    config.write_text(config.read_text().replace('"model": "vade"', f'"model": "{other.name}"'))
+    (runs / "own-k10" / CHECKPOINT).unlink()
+    app = opened(run="own-k10")
+    assert errors_of(app) == []
+    control = app.selectbox(key="hm-data")
+    assert f"{other.title}, digits" in control.options
+    assert app.button_group(key="hm-run").options == ["K = 10"]
+    assert "10 clusters" in words_of(app)
+
+
+def test_a_sum_that_is_not_the_loss_is_no_elbo(bring) -> None:
+    bring("own-k7")
+    shown = open_k_run(summary_of("own-k7"))
+    assert shown is not None
+    assert minus_elbo(shown) is not None
+    more = {**shown.line, "loss": shown.line["loss"] + 1}
+    assert minus_elbo(replace(shown, line=more)) is None
+
+
+def test_a_run_at_work_has_a_pulse(bring, runs: Path) -> None:
+    bring("own-k7")
+    run = Run(runs / "own-k7")
+    before = pulse([run])
+    assert pulse([run]) == before
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write("\n")
+    assert pulse([run]) != before
 
 
 def test_the_recorded_run_that_was_made_for_a_k_stands_for_it() -> None:

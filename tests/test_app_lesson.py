@@ -35,6 +35,7 @@ from pages.shared.lesson_vade import cluster_tiles
 from pages.shared.run_choice import readable_summaries
 from tests.test_app_start_load import errors_of, link_of, press, words_of
 from vade_core.cli import main
+from vade_core.granularity import merges
 from vade_core.rebuild import load_model
 from vade_core.runs import Run
 
@@ -188,6 +189,31 @@ def test_a_missing_part_costs_only_its_own_step(recorded: Path) -> None:
     app = opened(step="8")
     assert "random start and no pretraining" in words_of(app)
     assert reveal(app, 8)
+
+
+def test_answers_live_in_the_link_and_outlive_a_reload(recorded: Path) -> None:
+    app = opened(step="8", said="7-p83s_8-m1.4s_1-0_x_9-1_2-\u0663")
+    assert "You named 2" in answer_of(app)
+    sharing = {
+        held.label
+        for merge in merges(counted(Run(recorded / "vade-k7")).table)
+        for held in merge.holdings
+    }
+    marks = {i: app.button(key=f"ls-mark-8-{i}") for i in range(10)}
+    assert {i for i, one in marks.items() if one.proto.icon == ":material/check:"} == sharing
+    wrong = {1, 4} - sharing
+    assert {i for i, one in marks.items() if one.proto.icon == ":material/close:"} == wrong
+    assert {i for i, one in marks.items() if one.proto.type == "primary"} == {1, 4}
+    press(app, "ls-back")
+    assert "You guessed 83.0 %" in answer_of(app)
+    press(app, "ls-dot-1")
+    assert app.button(key="ls-answer-1-0").proto.type == "primary"
+    press(app, "ls-answer-1-1")
+    assert link_of(app)["said"] == "1-1_7-p83s_8-m1.4s"
+    # A press that was under way when the address changed still brings the one of before.
+    app.query_params["step"], app.query_params["said"] = "5", "1-0"
+    press(app, "ls-next")
+    assert link_of(app) == {"step": "2", "said": "1-1_7-p83s_8-m1.4s"}
 
 
 @pytest.mark.parametrize("asked", ["0", "9", "x", "-1", "٣"])

@@ -23,6 +23,7 @@ from pages.shared.map_group import ASSETS, SOURCES, group_script
 from vade_core.cli import main
 from vade_core.colours import PALETTE
 from vade_core.evaluated import EVALUATION, Evaluation, evaluate_run, keep_evaluation
+from vade_core.models import MODELS
 from vade_core.papers import figures_of, paper_figures
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.runs import Run, RunConfig, Stage
@@ -285,6 +286,12 @@ def test_curves_lie_over_one_another_from_the_first_epoch_of_the_model_itself() 
     loss = overlay_spec(runs, ["loss"])["panels"][0]
     assert [one["values"] for one in loss["series"]] == [[None, 120.0, None], [None, 150.0, 140.0]]
     assert overlay_spec([("A", "#111111", [])], ["acc"])["panels"][0]["empty"]
+    # What has no epochs has one level throughout.
+    once = [("B", "#222222", [{"phase": "start", "acc": 0.6}])]
+    level = overlay_spec([*runs, *once], ["acc"])["panels"][0]["series"][-1]["values"]
+    assert set(level) == {0.6}
+    assert len(level) == len(spec["ticks"])
+    assert overlay_spec(once, ["acc"])["panels"][0]["series"][0]["values"] == [0.6, 0.6]
 
 
 def test_the_grid_holds_every_picture() -> None:
@@ -310,6 +317,15 @@ def test_it_opens_on_vae_beside_vade() -> None:
     assert usual_runs([summary("m", "vade")]) == ["m"]
     assert usual_runs([summary("m", "vade", state="queued")]) == []
     assert usual_runs([]) == []
+
+
+def test_other_models_stand_in_by_what_they_are_and_not_by_name() -> None:
+    plain = [e for e in MODELS.values() if not (e.own_clusters or e.supervised or e.baseline)]
+    sorting = [e for e in MODELS.values() if e.own_clusters and not (e.supervised or e.baseline)]
+    told = [e for e in MODELS.values() if e.supervised]
+    for one, other in ((plain[0], sorting[-1]), (plain[-1], sorting[0])):
+        runs = [summary("told", told[0].name), summary("c", other.name), summary("p", one.name)]
+        assert usual_runs(runs) == ["p", "c"]
 
 
 def test_the_groups_script_is_one_module_without_clashing_names() -> None:

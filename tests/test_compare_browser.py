@@ -188,6 +188,22 @@ def test_maps_side_by_side_move_zoom_select_and_disagree_without_the_server(
     page.locator("[data-mode=all]").click()
     compare.until(lambda: compare.map(1, "standing") == "300", "all stand out again")
 
+    # While time plays the gallery goes along, and keeps its place on the page.
+    page.locator(".mg .mg-play").click()
+    compare.until(lambda: compare.state("playing") == "true", "it plays again")
+    heights, pictures, states = set(), set(), set()
+    while compare.state("playing") == "true":
+        heights.add(page.locator(".mg").bounding_box()["height"])
+        pictures.add(page.locator(".mg-gallery canvas").count())
+        states.add(page.locator(".mg-state").inner_text().partition(" ")[0])
+        page.wait_for_timeout(150)
+    compare.rests_at(1.0)
+    assert len(heights) == 1, "the page jumps"
+    assert max(pictures) > 0, "the gallery is empty while it plays"
+    assert "Playing" in states
+    assert page.locator(".mg-state").inner_text() == "At the end"
+    assert len(compare.wire) == before
+
     # Zoom and pan, together and apart.
     page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 0)")
     box = compare.box(0)
@@ -301,3 +317,8 @@ def test_a_link_with_three_runs_plays_them_together_and_fits_a_narrow_window(
     page.wait_for_timeout(500)
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= 900
+    room = page.locator("[data-testid=stMultiSelectTagsContainer]").last.bounding_box()
+    chips = page.locator("[data-testid=stMultiSelectTagsContainer]").last.locator("[data-tag]")
+    for i in range(3):
+        box = chips.nth(i).bounding_box()
+        assert box["x"] + box["width"] <= room["x"] + room["width"], "a chip is cut"

@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import make_blobs
 from sklearn.metrics import homogeneity_score
 
-from pages.shared.k_words import cluster_names, findings, headline
+from pages.shared.k_words import cluster_names, findings, headline, legend
 from vade_core import metrics
 from vade_core.granularity import (
     Census,
@@ -178,7 +178,8 @@ def test_halves_that_lean_differently_are_told_apart_by_slant() -> None:
     assert first.values == pytest.approx((25, 0), abs=2)
     assert first.effect > 4 > max(other.effect for other in others)
     (words,) = findings(found, ["1"], measured=True)
-    assert plain(words).startswith("1 is split: c1 (60 %) and c0 (40 %). c1 leans further to the")
+    start = "1 is split, into clusters 1 (60 %) and c0 (40 %). Cluster 1 leans further to the"
+    assert plain(words).startswith(start)
     assert " against " in words
     assert "wider" not in words
 
@@ -221,9 +222,13 @@ def test_what_is_found_is_said_in_words() -> None:
     found = counted(TABLE)
     assert headline(found, NAMES) == "4 clusters for 4 digits: 0 + 1 share a cluster; 2 is split."
     merge, split = (plain(words) for words in findings(found, NAMES, measured=False))
-    assert merge == "Cluster c0 holds 0 (51 %) and 1 (49 %)."
-    assert split == "2 is split: c1 (58 %) and c2 (40 %)."
-    assert cluster_names(found, NAMES) == ["0+1", "2", "2", "3"]
+    assert merge == "Cluster 0+1 holds 0 (51 %) and 1 (49 %)."
+    assert split == "2 is split, into clusters 2 (58 %) and c2 (40 %)."
+    # By all that share one, and not by a match that is hardly in it: few of c2 are 1.
+    assert cluster_names(found, NAMES) == ["0+1", "2", "c2", "3"]
+    words = legend(found, NAMES)
+    assert words.startswith("0+1 is matched with 0; 1 shares it. c2 is cluster number 2")
+    assert words.endswith("It holds mostly 2. On the maps c2 is called 1, which was left over.")
 
 
 def test_a_perfect_sorting_has_nothing_to_say() -> None:
@@ -246,6 +251,7 @@ def test_without_labels_nothing_is_made_up() -> None:
     assert findings(found, [], measured=False) == []
     assert "1 of them empty" in headline(found, [])
     assert cluster_names(found, []) == ["c0", "c1", "c2", "c3"]
+    assert "cluster number 0" in legend(found, [])
 
 
 # --- The curve ----------------------------------------------------------------------------------

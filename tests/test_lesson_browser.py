@@ -143,7 +143,12 @@ def test_keys_turn_the_pages_but_not_inside_inputs(page: Any, lesson: AppServer)
     is_on(page, 2)
     page.keyboard.press("PageDown")
     is_on(page, 3)
-    page.keyboard.press("PageUp")
+    # A fast clicker: no press is lost while the server is busy with the first.
+    for key in ("PageDown", "PageDown", "PageDown", "PageUp"):
+        page.keyboard.press(key)
+    is_on(page, 5)
+    for _ in range(3):
+        button(page, "ls-back").click()
     is_on(page, 2)
     root = picture(page, "cloud")
     slider = root.locator("input[data-set=factor]")
@@ -195,6 +200,29 @@ def test_sliders_change_the_picture_without_a_message_and_answers_open_it(
     root.locator('[data-latent="3"]').click()
     assert root.locator(".ls-latents").get_attribute("data-on") == "9"
     the_answer_opens_what_was_hidden(page, made)
+
+
+def test_what_is_hidden_says_so_and_answers_fit_the_window(page: Any, lesson: AppServer) -> None:
+    open_lesson(page, lesson, 4)
+    page.wait_for_selector(".lm[data-frame]")
+    # Nothing tells what the points are, and nothing claims that there are no labels.
+    assert page.locator(".lm-legend-note").count() == 0
+    assert page.locator(".lm-colour option").count() == 1
+    assert page.locator(".lm-entry").inner_text() == "?"
+    for step in (4, 7):
+        page.goto(f"{lesson.url}/lesson?step={step}&said={step}-{'p20' if step == 7 else '0'}s")
+        page.wait_for_selector(".lm[data-frame]")
+        page.locator(".st-key-ls-ask [data-testid=stAlert]").wait_for()
+        page.wait_for_timeout(300)
+        foot = page.locator(".st-key-ls-foot").bounding_box()["y"]
+        for part in (".st-key-ls-ask", ".st-key-ls-picture"):
+            box = page.locator(part).bounding_box()
+            assert box["y"] + box["height"] <= foot + 1, f"{part} of step {step}"
+    page.goto(f"{lesson.url}/lesson?step=5")
+    root = picture(page, "hills")
+    assert "Show the answer" in root.locator(".ls-closed .ls-unlock").inner_text()
+    button(page, "ls-show-5").click()
+    root.locator(".ls-unlock").wait_for(state="detached")
 
 
 def drawn(root: Any) -> int:

@@ -35,6 +35,7 @@ export class HillsView {
       type: "button", "data-act": "again",
       on: { click: () => { this.seed += 1; this.draw(); } },
     }, "New noise ε");
+    this.hint = make("p", { class: "ls-unlock" }, "Guess, then press “Show the answer”: it opens the other rows.");
     this.root = make("div", { class: "ls-hills" },
       make("div", { class: "ls-rows" }, ...this.rows.map(({ root }) => root)),
       make("div", { class: "ls-row" }, this.slide.root, again));
@@ -68,6 +69,10 @@ export class HillsView {
       row.root.classList.toggle("ls-closed", !open);
       row.chip.textContent = open ? row.name : "?";
     }
+    // Said on the first closed row: where the eye looks for a picture.
+    const closed = this.rows.filter(({ root }) => root.classList.contains("ls-closed"));
+    if (closed.length) closed[Math.min(1, closed.length - 1)].root.append(this.hint);
+    else this.hint.remove();
     this.draw();
   }
 }

@@ -7,12 +7,18 @@ import { download, fileName } from "./snapshot.js";
 import { handleKey } from "./keys.js";
 import { readTheme } from "./theme.js";
 import { commonestPairs, compareRuns, nameOf } from "./disagree.js";
-import { MOST_PICTURES, showGallery, tableOf } from "./gallery.js";
+import { Gallery, MOST_PICTURES, showKey, tableOf } from "./gallery.js";
 import { sideBySide } from "./side_by_side.js";
 import { GroupTrack } from "./track.js";
 
 /** Seconds that a whole run takes to play: within ten, everybody has seen it. */
 const SHOW = 8;
+
+/** Milliseconds from one gallery to the next while time moves. */
+const GALLERY_REST = 400;
+
+/** Moments at which it is looked how many pictures the gallery will hold. */
+const LOOKS_AHEAD = 24;
 
 class MapGroup {
   /** @param {HTMLElement} root */
@@ -30,6 +36,8 @@ class MapGroup {
     this.rows = [];
     this.verdict = null;
     this.request = 0;
+    this.gallery = new Gallery(this.find("gallery"));
+    this.galleryAt = -Infinity;
     this.track = new GroupTrack(this.find("track"), {
       drag: (share) => this.change(() => this.player.drag(share * this.player.last)),
       release: () => this.change(() => this.player.goTo(this.player.position, 0.15)),
@@ -133,6 +141,9 @@ class MapGroup {
     player.pace = Math.min(Math.max((count - 1) / SHOW, 0.5), 6);
     this.rows = this.complete ? this.#sharedRows() : [];
     this.verdict = null;
+    this.galleryOf = null;
+    this.gallery.reserved = this.#mostPictures();
+    showKey(this.find("key"), this.rows.length ? members : []);
     this.#offerColours();
     this.#drawTrack();
     this.line.tell("look", { look: this.look });
@@ -147,6 +158,16 @@ class MapGroup {
       }
     }
     this.change();
+  }
+
+  /** How many pictures the gallery holds at most while time plays: it keeps their place. */
+  #mostPictures() {
+    let most = 0;
+    for (let i = LOOKS_AHEAD; this.rows.length && i >= 0 && most < MOST_PICTURES; i--) {
+      const { otherwise } = compareRuns(this.members, this.rows, i / LOOKS_AHEAD);
+      most = Math.max(most, Math.min(otherwise.length, MOST_PICTURES));
+    }
+    return most;
   }
 
   #sharedRows() {
@@ -248,10 +269,11 @@ class MapGroup {
     } else if (!this.rows.length) this.verdict = null;
     this.#showFocus();
     this.#showWords();
-    if (!moving) this.#showGallery(moment);
+    this.#showGallery(moment, moving);
     const said = members.map((m) => `${m.who.title} ${m.frameAt(share)?.title ?? ""}`).join("; ");
     this.track.show(share, said);
     write(this.find("play"), player.playing ? "❚❚ Pause" : "▶ Play");
+    write(this.find("state"), this.#stateWords());
     this.button("play").disabled = player.count < 2;
     this.button("clear").hidden = !this.selected.length;
     this.button("linked").hidden = !this.data.shared;
@@ -332,14 +354,24 @@ class MapGroup {
     return this.verdict.rows.flatMap((row, i) => (chosen.has(row) ? [i] : []));
   }
 
-  #showGallery(moment) {
+  /** Whether time plays, and where it is. */
+  #stateWords() {
+    const { player, share } = this;
+    if (player.count < 2) return "";
+    const at = `${Math.round(100 * share)} %`;
+    if (player.playing) return `Playing · ${at}`;
+    return share >= 1 ? "At the end" : `Paused · ${at}`;
+  }
+
+  #showGallery(moment, moving) {
+    const now = performance.now();
+    if (moving && now - this.galleryAt < GALLERY_REST) return;
     const of = this.verdict && `${moment} ${this.mode} ${this.selected.length}`;
     if (of === this.galleryOf) return;
     this.galleryOf = of;
-    const box = this.find("gallery");
-    box.hidden = !this.data.shared;
-    if (!this.verdict) box.replaceChildren();
-    else showGallery(box, this.verdict, this.members, this.#listed());
+    this.galleryAt = now;
+    this.find("gallery").hidden = this.find("key").hidden = !this.data.shared;
+    this.gallery.show(this.verdict, this.members, this.#listed());
   }
 
   #saveTable() {
@@ -363,6 +395,7 @@ class MapGroup {
       share: this.share.toFixed(4),
       frames: moment,
       moving: String(moving),
+      playing: String(this.player.playing),
       mode: this.mode,
       rows: this.rows.length,
       disagree: this.verdict ? this.verdict.otherwise.length : "",

@@ -41,16 +41,19 @@ def overlay_spec(
     -------
     dict
         For `draw_spec`. Place 0 is the start, after any pretraining; place i is the i-th epoch of
-        the model itself.
+        the model itself. A run that has reported once, its start, is a level line.
     """
     own = [(name, colour, *_own_lines(lines)) for name, colour, lines in runs]
-    length = max((len(lines) for *_, lines in own), default=0)
+    # One place is no line to draw on.
+    length = max([1, *(len(lines) for *_, lines in own)])
     is_loss = LOSS in measures
     series = []
-    for name, colour, start, lines in own:
+    for (name, colour, start, lines), (*_, all_lines) in zip(own, runs, strict=True):
         for measure in measures:
             first = None if is_loss else _number(start.get(measure))
             values = [first, *(_number(line.get(measure)) for line in lines)]
+            if len(all_lines) == 1 and not lines:  # without epochs: one level throughout
+                values = [first] * (length + 1)
             words = f"{name} {CURVES[measure]}" if len(measures) > 1 else name
             series.append(
                 {
@@ -123,4 +126,7 @@ def draw_overlay(compared: Sequence[Compared]) -> None:
         draw_spec(overlay_spec(runs, [LOSS]), f"cmp-loss-{ids}", 300)
     if not chosen:
         st.info("Choose what is drawn.", icon=":material/show_chart:")
-    st.caption("Over the epochs of the models themselves: pretraining is left out.")
+    words = "Over the epochs of the models themselves: pretraining is left out."
+    if scores and any(line["phase"] == "start" for *_, lines in runs for line in lines):
+        words += " The first point is what the start found, before the model's first epoch."
+    st.caption(words)

@@ -7,7 +7,15 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.compare_runs import HEAD_STYLE, Compared, head_html, listed, noun_of
+from pages.shared.compare_runs import (
+    HEAD_STYLE,
+    Compared,
+    head_html,
+    lines_of_words,
+    listed,
+    noun_of,
+)
+from pages.shared.compare_words import explained
 from pages.shared.latent_map import GroupPlace, latent_map
 from pages.shared.map_group import map_group
 from pages.shared.run_map import MAP_TO_COME, lenses_of, read_frames, say_skipped
@@ -22,7 +30,7 @@ __all__ = ["choose_common_lens", "draw_maps", "linked_points"]
 GROUP = "compare"
 # What stands above the maps, and the scrubber below them, in CSS pixels of the window.
 ABOVE = 335
-LINE = 22  # the sentences over three maps take one more
+LINE = 22  # that the sentences over the maps take more
 LEAST_HEIGHT = 360
 TWO_ROWS_HEIGHT = 380
 
@@ -105,14 +113,16 @@ def draw_maps(compared: Sequence[Compared], lens: str) -> None:
                    for f in found)  # fmt: skip
     colour = "label" if labelled else "cluster"
     across = 2 if len(compared) == 4 else len(compared)
+    lines = lines_of_words(compared, across)
+    above = 0 if len(compared) == 4 else ABOVE + (lines - 1) * LINE
     columns = []
     for first in range(0, len(compared), across):
         columns += st.columns(across, gap="small")[: len(compared) - first]
     drawn = []
     for i, (column, each) in enumerate(zip(columns, compared, strict=True)):
         with column:
-            st.html(head_html(each))
-            if _draw_map(each, found[i], places[i], colour, len(compared)):
+            st.html(head_html(each, lines))
+            if _draw_map(each, found[i], places[i], colour, above):
                 drawn.append(places[i])
     if not drawn:
         return
@@ -123,13 +133,14 @@ def draw_maps(compared: Sequence[Compared], lens: str) -> None:
     )
     if not words and not labelled and not apart and len(drawn) > 1:
         words = "Without labels, clusters are paired by the samples that they share."
+    maps = [f.frames for f in found if f is not None and f.frames is not None]
     map_group(
         drawn,
         key="cmp-group",
         shared=not apart and len(drawn) > 1,
         noun=noun_of(compared),
         colour=colour,
-        note=" ".join(part for part in (apart, time, words) if part),
+        note=" ".join(part for part in (apart, time, words, *explained(maps)) if part),
     )
 
 
@@ -142,9 +153,12 @@ def _frames_of(each: Compared, lens: str) -> RunFrames | None:
 
 
 def _draw_map(
-    each: Compared, found: RunFrames | None, place: GroupPlace, colour: str, count: int
+    each: Compared, found: RunFrames | None, place: GroupPlace, colour: str, above: int
 ) -> bool:
-    """Draw one map; False where there is nothing to draw, and that is said."""
+    """Draw one map; False where there is nothing to draw, and that is said.
+
+    `above` is what stands above it in the window; 0 where the maps take two rows.
+    """
     if found is None:
         return False
     if found.frames is None:
@@ -156,8 +170,8 @@ def _draw_map(
     latent_map(
         found.frames,
         key=f"cmp-{each.run.id}",
-        height=TWO_ROWS_HEIGHT if count == 4 else LEAST_HEIGHT,
-        above={3: ABOVE + LINE, 4: 0}.get(count, ABOVE),
+        height=LEAST_HEIGHT if above else TWO_ROWS_HEIGHT,
+        above=above,
         live=each.live,
         colour=colour,
         curve=False,

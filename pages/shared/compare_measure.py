@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from pages.shared.compare_runs import Compared, listed
+from pages.shared.compare_runs import Compared, finds_clusters, listed
 from pages.shared.compare_table import counted_words, table_csv, table_html, table_rows
 from pages.shared.networks import has_model
 from pages.shared.session import fail, is_supervised, read_summaries
@@ -162,6 +162,15 @@ def _draw_notes(
         words.append(
             "The numbers of clusters differ: a cluster without a class of its own counts as wrong "
             "in ACC."
+        )
+    if borrowed := [e.title for e in compared if not finds_clusters(e.run.config.model)]:
+        verb = "has no clusters" if len(borrowed) == 1 else "have no clusters"
+        words.append(
+            f"{listed(borrowed)} {verb} of its own: those that are scored are a mixture's, fitted "
+            "to the latents afterwards."
+            if len(borrowed) == 1
+            else f"{listed(borrowed)} {verb} of their own: those that are scored are mixtures', "
+            "fitted to the latents afterwards."
         )
     live = [each.title for each in unmeasured if each.live]
     bare = [each.title for each in unmeasured if not each.live]

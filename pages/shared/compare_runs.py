@@ -14,9 +14,24 @@ from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_choice import run_words
 from pages.shared.session import cached_metrics, fail, model_title, open_run, percent
 from vade_core.colours import PALETTE, text_on
+from vade_core.models import MODELS
+from vade_core.record import RECORDINGS
 from vade_core.runs import RUNNING_STATES, Run
 
-__all__ = ["MOST", "Compared", "choose_runs", "compared_runs", "head_html", "noun_of", "usual_runs"]
+__all__ = [
+    "MODEL_PAIR",
+    "MOST",
+    "Compared",
+    "choose_runs",
+    "compared_runs",
+    "finds_clusters",
+    "head_html",
+    "lines_of_words",
+    "listed",
+    "model_words",
+    "noun_of",
+    "usual_runs",
+]
 
 Summary = dict[str, Any]
 
@@ -25,8 +40,15 @@ SIGNS = "ABCD"
 # Four of the palette that stay apart for every eye.
 COLOURS = (PALETTE[0], PALETTE[5], PALETTE[2], PALETTE[3])
 RECORDED_PAIR = ("vae", "vade-k10")
-MODEL_PAIR = ("vae", "vade")
+MODEL_PAIR = tuple(
+    next(str(one.asked["model"]) for one in RECORDINGS if one.id == run_id)
+    for run_id in RECORDED_PAIR
+)
+"""The models of the recorded pair: without clusters of its own, and with some."""
+
 KEY = "cmp-runs"
+# Letters of the runs' sentences that find room in a row of 1280 pixels.
+LETTERS_ACROSS = 185
 
 
 @dataclass(frozen=True)
@@ -75,8 +97,8 @@ def usual_runs(summaries: Sequence[Summary]) -> list[str]:
     Returns
     -------
     list of str
-        The recorded pair; else the newest of each, on one data set if there is one with both;
-        else the one that is there; else none.
+        The recorded pair; else the newest of each model, or of another one of its kind, on one
+        data set if there is one with both; else the one that is there; else none.
 
     Examples
     --------
@@ -87,21 +109,28 @@ def usual_runs(summaries: Sequence[Summary]) -> list[str]:
     known = {str(summary["id"]) for summary in summaries}
     if known.issuperset(RECORDED_PAIR):
         return list(RECORDED_PAIR)
-    by_model = {
-        model: [s for s in summaries if s["model"] == model and s["state"] != "queued"]
+    begun = [s for s in summaries if s["state"] != "queued"]
+    by_role = [
+        [s for s in begun if s["model"] == model]
+        or [s for s in begun if _kind(str(s["model"])) == _kind(model)]
         for model in MODEL_PAIR
-    }
-    datasets = [{s["dataset"] for s in found} for found in by_model.values()]
-    common = set.intersection(*datasets)
+    ]
+    common = set.intersection(*({s["dataset"] for s in found} for found in by_role))
     pair = []
-    for found in by_model.values():
+    for found in by_role:
         fitting = [s for s in found if s["dataset"] in common] or found
-        # Of runs on different data sets that have a partner, the newest VaDE decides.
+        # Of runs on different data sets that have a partner, the newest with clusters decides.
         if common:
-            wanted = next(s["dataset"] for s in by_model["vade"] if s["dataset"] in common)
+            wanted = next(s["dataset"] for s in by_role[1] if s["dataset"] in common)
             fitting = [s for s in fitting if s["dataset"] == wanted]
         pair += [str(s["id"]) for s in fitting[:1]]
     return pair
+
+
+def _kind(model: str) -> tuple[bool, bool, bool] | None:
+    """Whether a model has clusters of its own, is told the labels, is a baseline."""
+    entry = MODELS.get(model)
+    return None if entry is None else (entry.own_clusters, entry.supervised, entry.baseline)
 
 
 def choose_runs(summaries: Sequence[Summary]) -> list[str]:
@@ -217,44 +246,52 @@ def noun_of(compared: Sequence[Compared]) -> str:
     return "pictures" if all(config.image_shape for config in configs) else "samples"
 
 
-def prior_words(model: str, clusters: int) -> str:
-    """What a model's prior is, in a sentence.
+def finds_clusters(model: str) -> bool:
+    """Whether clusters are a model's own; one that is not registered counts as such."""
+    return model not in MODELS or MODELS[model].own_clusters
+
+
+def model_words(model: str) -> str:
+    """What a model is, in the registry's sentence; empty where it is not registered.
 
     Examples
     --------
-    >>> prior_words("vae", 10)
-    'Its prior is one Gaussian for everything: nothing pulls clusters apart.'
+    >>> model_words("vae").partition(":")[0], model_words("unheard-of")
+    ('One Gaussian for all', '')
     """
-    known = {
-        "vae": "Its prior is one Gaussian for everything: nothing pulls clusters apart.",
-        "vade": f"Its prior is a mixture of {clusters} Gaussians: each pulls a cluster together.",
-        "lambda-hot": "Its prior is a Gaussian for each class: it was told the labels.",
-    }
-    if model in known:
-        return known[model]
-    from vade_core.models import MODELS  # brings torch along
-
     return MODELS[model].summary if model in MODELS else ""
 
 
 HEAD_STYLE = """
 <style>
-.cp-head { line-height: 1.25; min-height: 3.5rem; }
+.cp-head { line-height: 1.25; }
 .cp-first { display: flex; align-items: center; gap: .6rem; }
 .cp-sign { border-radius: .4rem; min-width: 1.9rem; text-align: center; font-weight: 700;
   line-height: 1.9rem; font-size: 1.15rem; flex: none; }
 .cp-title { font-size: 1.25rem; font-weight: 650; overflow: hidden; text-overflow: ellipsis;
   white-space: nowrap; flex: 1; min-width: 0; }
 .cp-acc { font-size: 1.25rem; font-weight: 650; white-space: nowrap; }
-.cp-words { font-size: 1rem; opacity: .85; margin-top: .25rem; }
+.cp-words { font-size: 1rem; opacity: .85; margin-top: .25rem; overflow: hidden; }
 </style>
 """
 
 
-def head_html(each: Compared) -> str:
-    """What stands above a run's map: its sign, its name, its ACC, and what its prior is."""
-    config, last = each.run.config, each.last_scores()
-    acc = last.get("acc")
+def lines_of_words(compared: Sequence[Compared], across: int) -> int:
+    """How many lines the longest of the runs' sentences takes, so many beside one another."""
+    longest = max(len(model_words(each.run.config.model)) for each in compared)
+    return 1 if longest <= LETTERS_ACROSS // across else 2
+
+
+def head_html(each: Compared, lines: int = 1) -> str:
+    """What stands above a run's map: its sign, its name, its ACC, and what its model is.
+
+    Parameters
+    ----------
+    each : Compared
+    lines : int
+        How many are kept for the sentence, so that the maps below begin on one level.
+    """
+    acc = each.last_scores().get("acc")
     said = f"ACC {percent(acc)}" if acc is not None else ""
     if each.live:
         said = f"{said} so far" if said else "in training"
@@ -263,7 +300,8 @@ def head_html(each: Compared) -> str:
         f'<span class="cp-sign" style="background:{each.colour};color:{text_on(each.colour)}">'
         f'{each.sign}</span><span class="cp-title" title="{html.escape(each.title)}">'
         f'{html.escape(each.title)}</span><span class="cp-acc">{said}</span></div>'
-        f'<div class="cp-words">{html.escape(prior_words(config.model, config.clusters))}</div>'
+        f'<div class="cp-words" style="height:{1.25 * lines}em">'
+        f"{html.escape(model_words(each.run.config.model))}</div>"
         "</div>"
     )
 

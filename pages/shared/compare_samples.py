@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
 from pages.shared.compare_runs import Compared, listed, noun_of
+from pages.shared.density import Part, draw_density, draw_run_density, has_few_values
 from pages.shared.digits import Row, sample_rows
 from pages.shared.networks import cached_model, has_model
 from pages.shared.session import cached_frame, cached_stage, fail, is_supervised
+from vade_core.colours import cluster_looks, legend_of_numbers
 from vade_core.png import png_of
 from vade_core.runs import RunError
 from vade_core.same_points import common_points, same_data, same_points
@@ -56,11 +57,14 @@ class Samples:
     values : ndarray, shape (rows, EACH, D)
     by_cluster : bool
         Whether every row is a cluster.
+    words : str
+        What the number of a cluster means, where one goes by it.
     """
 
     names: list[str]
     values: Values
     by_cluster: bool
+    words: str = ""
 
 
 def rebuilt_rows(compared: Sequence[Compared]) -> list[Rebuilt]:
@@ -121,32 +125,39 @@ def samples_of(each: Compared, seed: int) -> Samples:
     ------
     RunError
         If the run has no model that can be read.
+    ValueError, NotImplementedError
+        In one sentence, why its model draws nothing.
     """
     model = cached_model(each.run)
     k = model.prior_.n_clusters
     if not k:
         drawn = model.sample(10 * EACH, random_state=seed)
         return Samples([""] * 10, drawn.reshape(10, EACH, -1), False)
-    names = _cluster_names(each, k)
-    order = sorted(range(k), key=lambda c: (names[c][0], c))
+    matched, names, most = _cluster_names(each, k)
+    order = sorted(range(k), key=lambda c: (matched[c] < 0, matched[c], c))
     values = [model.sample(EACH, cluster=c, random_state=seed) for c in order]
-    return Samples([names[c][1] for c in order], np.stack(values), True)
+    words = legend_of_numbers(names, most)
+    return Samples([names[c] for c in order], np.stack(values), True, words)
 
 
-def _cluster_names(each: Compared, k: int) -> list[tuple[int, str]]:
-    """A place in the order and a name for each cluster, as on the map."""
-    classes = each.run.config.class_names or []
-    supervised = is_supervised(each.run.config.model)
-    line: dict[str, Any] = each.last_scores()
-    matched = list(range(k)) if supervised else (line.get("matched") or [])
-    found = []
-    for c in range(k):
-        code = matched[c] if c < len(matched) and isinstance(matched[c], int) else -1
-        if code < 0:
-            found.append((10_000 + c, f"c{c}"))
-        else:
-            found.append((code, str(classes[code]) if code < len(classes) else str(code)))
-    return found
+def _cluster_names(each: Compared, k: int) -> tuple[list[int], list[str], list[str | None] | None]:
+    """The class that each cluster is matched with, its name as on the map, and its commonest class.
+
+    The classes are -1 for none, the commonest ones None where they are not known.
+    """
+    config, line = each.run.config, each.last_scores()
+    matched = list(range(k)) if is_supervised(config.model) else line.get("matched")
+    classes, looks = cluster_looks(config.class_names, matched, k)
+    names = [name for name, _ in looks]
+    given = matched if isinstance(matched, list) else []
+    codes = [code if isinstance(code, int) else -1 for code in given[:k]]
+    codes += [-1] * (k - len(codes))
+    commonest = line.get("classes")
+    if not isinstance(commonest, list) or len(commonest) != k:
+        return codes, names, None
+    known = [isinstance(code, int) and 0 <= code < len(classes) for code in commonest]
+    most = [classes[c] if there else None for c, there in zip(commonest, known, strict=True)]
+    return codes, names, most
 
 
 def grid_png(rows: Sequence[NDArray[np.float32]], shape: Sequence[int]) -> bytes:
@@ -214,7 +225,12 @@ def _draw_rebuilt(
         ]
         config = compared[0 if group.shared else i].run.config
         if len(shown) > 1:
-            sample_rows(shown, config.image_shape, _scale(config.image_shape))
+            if has_few_values(config):
+                colours = {each.name: each.colour for each in compared}
+                parts: list[Part] = [(n, values, 1.0, colours[n]) for n, values in shown[1:]]
+                draw_density(group.originals, parts, f"cmp-rebuilt-{i}", "Grey: the data.")
+            else:
+                sample_rows(shown, config.image_shape, _scale(config.image_shape))
             suffix = "" if group.shared else f"_{compared[i].sign}"
             kept[f"originals{suffix}"] = group.originals
             rows += [values for _, values in shown]
@@ -242,18 +258,24 @@ def _draw_own(each: Compared, seed: int, kept: dict[str, Values], rows: list[Val
         return
     try:
         drawn = samples_of(each, seed)
-    except (RunError, ValueError) as error:
+    except RunError as error:
         fail(str(error))
+        return
+    except (ValueError, NotImplementedError) as error:
+        st.info(str(error) or "This model draws no samples.", icon=":material/casino:")
+        return
+    kept[f"samples_{each.sign}"] = drawn.values
+    rows += list(drawn.values)
+    if has_few_values(each.run.config):
+        draw_run_density(each.run, f"cmp-density-{each.sign}", seed)
         return
     shape = each.run.config.image_shape
     sample_rows(list(zip(drawn.names, drawn.values, strict=True)), shape, _scale(shape))
     st.caption(
-        "A row a cluster, the same noise in every row."
+        f"A row a cluster, the same noise in every row. {drawn.words}"
         if drawn.by_cluster
-        else "From the one prior: no cluster can be asked for."
+        else "From its latent space as a whole: no cluster can be asked for."
     )
-    kept[f"samples_{each.sign}"] = drawn.values
-    rows += list(drawn.values)
 
 
 def _draw_downloads(

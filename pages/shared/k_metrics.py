@@ -92,11 +92,20 @@ def table_rows(runs: Sequence[KRun]) -> list[dict[str, Any]]:
 
 
 def minus_elbo(shown: KRun) -> float | None:
-    """-ELBO of a run's last epoch, unweighted, in nats a sample; None where it is not known."""
-    terms = [shown.line.get(term) for term in TERMS]
-    if any(term is None for term in terms):
+    """-ELBO of a run's last epoch, unweighted, in nats a sample; None where it is not known.
+
+    It is the sum of the terms, where these are all that the loss is made of.
+    """
+    terms = [shown.line.get(term) for term in (*TERMS, "loss")]
+    if not all(isinstance(term, int | float) for term in terms):
         return None
-    return float(sum(terms))  # type: ignore[arg-type]
+    reconstruction, latent_kl, cluster_kl, loss = (float(term) for term in terms)  # type: ignore[arg-type]
+    weights = shown.run.config.parameters
+    weighted = float(weights.get("reconstruction_weight", 1.0)) * reconstruction
+    weighted += float(weights.get("kl_weight", 1.0)) * (latent_kl + cluster_kl)
+    if abs(weighted - loss) > 1e-3 * max(1.0, abs(loss)):
+        return None
+    return reconstruction + latent_kl + cluster_kl
 
 
 def scores_csv(runs: Sequence[KRun]) -> str:

@@ -103,9 +103,9 @@ def k_river_spec(runs: Sequence[KRun]) -> dict[str, Any]:
                 *("cluster", f"K = {shown.k}"),
                 "" if accuracy is None else f"ACC {percent(accuracy)}",
                 shown.clusters,
-                sorted(used, key=lambda c, by=colours: (by[c], c)),  # type: ignore[misc]
+                sorted(used, key=lambda c: (colours[c], names[c] == f"c{c}", c)),
                 names,
-                [f"cluster c{c} of K = {shown.k}" for c in range(shown.k)],
+                [f"cluster {name} of K = {shown.k}" for name in names],
                 colours,
             )
         )

@@ -1,8 +1,9 @@
-"""Runs of one data set that differ in K: which there are, which are shown, what is in them."""
+"""Runs of one model and data set that differ in K: which there are, and what is in them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pages.shared.session import (
     cached_frame,
     cached_metrics,
     cached_stage,
+    model_title,
     open_run,
     stamp_of,
 )
@@ -42,13 +44,14 @@ __all__ = [
     "chooses_k",
     "count_all",
     "data_key",
-    "data_words",
+    "group_words",
     "has_clusters",
     "names_of_classes",
     "open_k_run",
     "run_for_each_k",
     "same_points",
     "shown_beside",
+    "still_uncounted",
     "uncounted",
 ]
 
@@ -127,17 +130,31 @@ def has_clusters(summary: Summary) -> bool:
 
 
 def data_key(summary: Summary) -> str:
-    """What tells a run's data set from others, whatever part of it was trained on."""
+    """What tells a run's data set and model from others, whatever part of it was trained on."""
     try:
         digest = Run(Path(summary["path"])).config.data_sha256
     except RunError:
         digest = None
-    return f"{summary['dataset']}:{digest[:12]}" if digest else str(summary["dataset"])
+    data = f"{summary['dataset']}:{digest[:12]}" if digest else str(summary["dataset"])
+    return f"{summary['model']}|{data}"
 
 
-def data_words(key: str) -> str:
-    """What people call the data set of a `data_key`."""
-    return key.partition(":")[0]
+def group_words(keys: Collection[str]) -> dict[str, str]:
+    """What people call the runs of each `data_key`: the data, and the model where it tells apart.
+
+    Examples
+    --------
+    >>> group_words(["vade|mnist", "vade|digits:0a1b"])
+    {'vade|mnist': 'mnist', 'vade|digits:0a1b': 'digits'}
+    """
+    parts = {key: key.partition("|") for key in keys}
+    data = {key: rest.partition(":")[0] for key, (_, _, rest) in parts.items()}
+    words = data
+    if len({model for model, _, _ in parts.values()}) > 1:
+        words = {key: f"{model_title(parts[key][0])}, {data[key]}" for key in keys}
+    # A choice comes back from the browser by its words: no two may be alike.
+    often = Counter(words.values())
+    return {k: f"{w} ({parts[k][2][-6:]})" if often[w] > 1 else w for k, w in words.items()}
 
 
 def run_for_each_k(summaries: Sequence[Summary]) -> dict[int, Summary]:
@@ -306,24 +323,27 @@ def uncounted(runs: Sequence[KRun]) -> list[KRun]:
     ]
 
 
-def count_all(runs: Collection[KRun], say: Callable[[str], Any]) -> None:
+def still_uncounted(runs: Sequence[KRun]) -> list[KRun]:
+    """Those of some runs that have not been counted since."""
+    known = _counts()
+    return [shown for shown in runs if _count_key(shown.run) not in known]
+
+
+def count_all(runs: Collection[KRun]) -> None:
     """Count all samples of some runs, by the final models' own clusters; 2 s for 70,000 digits.
 
     Parameters
     ----------
     runs : collection of KRun
         Of `uncounted`.
-    say : callable
-        Told what is being done, in words; it may end the page's run between two runs.
     """
     loaded: dict[str, Dataset] = {}
     for shown in runs:
-        say(f"Counting all {shown.run.config.n_samples:,} samples: K = {shown.k} …")
         key = _count_key(shown.run)
         try:
             _counts()[key] = _count(shown.run, loaded)
-        except (DataError, RunError, ValueError, OSError) as error:
-            _counts()[key] = str(error)
+        except (DataError, RunError, ValueError, NotImplementedError, OSError) as error:
+            _counts()[key] = str(error) or type(error).__name__
 
 
 def _count(run: Run, loaded: dict[str, Dataset]) -> Census:

@@ -57,8 +57,8 @@ def draw_suggestion(shown: KRun) -> None:
     )
     if told:
         st.markdown(
-            f"This run had no pretraining, so its latents were told K = {shown.k} and the curve "
-            "cannot be trusted: it tends to give back the K that went in."
+            f"This run kept no pretraining, so its latents may have been told K = {shown.k}. Then "
+            "the curve cannot be trusted: it tends to give back the K that went in."
         )
     key = (str(shown.run.path), number, stamp_of(shown.run.frame_path(number)))
     curve = _curves().get(key)
@@ -119,7 +119,7 @@ def suggestion_words(curve: KCurve, told: bool, k: int) -> list[str]:
     """
     low, high = curve.near
     height = float(curve.modularity.max())
-    where = "this VaDE's latents" if told else "the autoencoder's latents, before any cluster"
+    where = "this run's latents" if told else "the pretraining's latents, before any cluster"
     # What most draws say counts as well: they may not agree with all samples together.
     usual = Counter(curve.peaks).most_common(1)[0][0] if curve.peaks else curve.best
     also = "" if usual == curve.best else f", or {usual}"
@@ -135,7 +135,7 @@ def suggestion_words(curve: KCurve, told: bool, k: int) -> list[str]:
         each = [f"at {at} in {times}" for at, times in sorted(peaks.items())]
         words.append(
             f"Of {len(curve.peaks)} draws of {100 * DRAWN:.0f} % of the samples, the peak is "
-            f"{joined(each)}. They share one autoencoder: another one may say something else."
+            f"{joined(each)}. They share one training: another one may say something else."
         )
     words.append(
         "Modularity likes clusters of one size, and overlooks small ones. It says what lies "

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vade_core.colours import cluster_looks, legend_of_numbers
 from vade_core.granularity import (
     Census,
     Difference,
     Merge,
     Split,
+    Table,
     differences,
+    holdings,
     matched_classes,
     merges,
     small_pieces,
@@ -24,11 +27,14 @@ __all__ = [
     "headline",
     "joined",
     "kinds_word",
+    "legend",
 ]
 
 # In standard deviations within the parts: below, nobody sees it.
 SEEN = 0.5
 MOST_DIFFERENCES = 2
+# Classes in the name of a cluster that they share.
+MOST_NAMED = 3
 THE_RULE = (
     "A class belongs to a cluster if it is at least 25 % of the cluster, or if at least 25 % of "
     "the class is in it. A class is split if it is the commonest one of several clusters that "
@@ -65,20 +71,52 @@ def share(value: float) -> str:
 
 
 def cluster_names(counted: Census, names: Sequence[str]) -> list[str]:
-    """What each cluster is called by what it holds, such as ``4+9``; c3 where nothing is known."""
+    """What each cluster is called: as on the maps, and by all the classes that share it.
+
+    A cluster goes by the class that it is matched with, as ``4``; by that and the others that
+    belong to it, as ``4+9``; else by its number, as ``c3``. So does one whose match hardly is in
+    it: the matching leaves no class without a cluster while there is one to give.
+    """
+    k = len(counted.sizes)
     if counted.table is None:
-        return [f"c{c}" for c in range(len(counted.sizes))]
-    shared = {merge.cluster: merge for merge in merges(counted.table)}
-    found = []
-    for cluster in range(counted.table.shape[1]):
-        column = counted.table[:, cluster]
-        if cluster in shared:
-            found.append("+".join(names[h.label] for h in shared[cluster].holdings))
-        elif column.any():
-            found.append(names[int(column.argmax())])
-        else:
-            found.append("empty")
+        return [name for name, _ in cluster_looks(None, None, k)[1]]
+    matched = _matches_that_belong(counted.table)
+    found = [name for name, _ in cluster_looks(names, matched, k)[1]]
+    for merge in merges(counted.table):
+        if (own := matched[merge.cluster]) >= 0:
+            held = [h.label for h in merge.holdings]
+            parts = [names[own], *(names[label] for label in held if label != own)]
+            more = ["…"] if len(parts) > MOST_NAMED else []
+            found[merge.cluster] = "+".join([*parts[:MOST_NAMED], *more])
     return found
+
+
+def _matches_that_belong(table: Table) -> list[int]:
+    """The class that each cluster is matched with and that belongs to it; -1 for none."""
+    belongs = {(h.cluster, h.label) for h in holdings(table)}
+    matched: list[int] = matched_classes(table).tolist()
+    return [label if (c, label) in belongs else -1 for c, label in enumerate(matched)]
+
+
+def legend(counted: Census, names: Sequence[str]) -> str:
+    """What the names of `cluster_names` mean, as far as they are no plain class; else empty."""
+    called = cluster_names(counted, names)
+    if counted.table is None:
+        return legend_of_numbers(called)
+    matched = _matches_that_belong(counted.table)
+    words = []
+    for merge in merges(counted.table)[:1]:
+        if (own := matched[merge.cluster]) >= 0:
+            others = [names[h.label] for h in merge.holdings if h.label != own]
+            verb = "shares" if len(others) == 1 else "share"
+            name = called[merge.cluster]
+            words.append(f"{name} is matched with {names[own]}; {joined(others)} {verb} it.")
+    most = [names[int(c.argmax())] if c.any() else None for c in counted.table.T]
+    words.append(legend_of_numbers(called, most, noun=kinds_word(names, many=False)))
+    for c, label in enumerate(matched_classes(counted.table).tolist()):
+        if label >= 0 and matched[c] < 0:
+            words.append(f"On the maps {called[c]} is called {names[label]}, which was left over.")
+    return " ".join(sentence for sentence in words if sentence)
 
 
 def headline(counted: Census, names: Sequence[str]) -> str:
@@ -117,16 +155,17 @@ def findings(counted: Census, names: Sequence[str], measured: bool) -> list[str]
     """
     if counted.table is None:
         return []
-    found = [merge_words(merge, names) for merge in merges(counted.table)]
+    called = cluster_names(counted, names)
+    found = [merge_words(merge, names, called) for merge in merges(counted.table)]
     alone = matched_classes(counted.table)
     kind = kinds_word(names, many=False)
     for split in splits(counted.table):
         parts = differences(counted, split) if measured else []
-        found.append(split_words(split, parts, names, measured))
+        found.append(split_words(split, parts, names, called, measured))
     for held in small_pieces(counted.table):
         found.append(
-            f"**c{held.cluster}** is matched with no {kind}: {share(held.of_cluster)} of it are "
-            f"{names[held.label]}, {share(held.of_class)} of all {names[held.label]}."
+            f"**{called[held.cluster]}** is matched with no {kind}: {share(held.of_cluster)} of "
+            f"it are {names[held.label]}, {share(held.of_class)} of all {names[held.label]}."
         )
     shared = {h.label for merge in merges(counted.table) for h in merge.holdings}
     without = [
@@ -139,15 +178,15 @@ def findings(counted: Census, names: Sequence[str], measured: bool) -> list[str]
         most = int(row.argmax())
         found.append(
             f"**{names[label]}** has no cluster of its own: {share(row[most] / row.sum())} of it "
-            f"are in c{most}."
+            f"are in cluster {called[most]}."
         )
     return found
 
 
-def merge_words(merge: Merge, names: Sequence[str]) -> str:
-    """A cluster that several classes share."""
+def merge_words(merge: Merge, names: Sequence[str], called: Sequence[str]) -> str:
+    """A cluster that several classes share; `called` is what each cluster is called."""
     held = [f"**{names[h.label]}** ({share(h.of_cluster)})" for h in merge.holdings]
-    words = f"Cluster **c{merge.cluster}** holds {joined(held)}"
+    words = f"Cluster **{called[merge.cluster]}** holds {joined(held)}"
     partly = [h for h in merge.holdings if h.of_class < 0.75]
     if partly:
         parts = [f"{share(h.of_class)} of all {names[h.label]}" for h in partly]
@@ -156,22 +195,26 @@ def merge_words(merge: Merge, names: Sequence[str]) -> str:
 
 
 def split_words(
-    split: Split, parts: Sequence[Difference], names: Sequence[str], measured: bool
+    split: Split,
+    parts: Sequence[Difference],
+    names: Sequence[str],
+    called: Sequence[str],
+    measured: bool,
 ) -> str:
     """A class that several clusters are made of, and how they differ."""
-    held = [f"**c{h.cluster}** ({share(h.of_class)})" for h in split.holdings]
-    words = f"**{names[split.label]}** is split: {joined(held)}."
+    held = [f"**{called[h.cluster]}** ({share(h.of_class)})" for h in split.holdings]
+    words = f"**{names[split.label]}** is split, into clusters {joined(held)}."
     if measured:
-        words += f" {difference_words(split, parts)}"
+        words += f" {difference_words(split, parts, called)}"
     return words
 
 
-def difference_words(split: Split, parts: Sequence[Difference]) -> str:
+def difference_words(split: Split, parts: Sequence[Difference], called: Sequence[str]) -> str:
     """How the pictures of the parts differ, with what was measured."""
     seen = [part for part in parts if part.effect >= SEEN][:MOST_DIFFERENCES]
     if not seen:
         return "Slant, ink and width hardly tell them apart."
-    clusters = [f"c{h.cluster}" for h in split.holdings]
+    clusters = [f"cluster {called[h.cluster]}" for h in split.holdings]
     if len(clusters) > 2:
         each = []
         for part in seen:
@@ -188,7 +231,7 @@ def difference_words(split: Split, parts: Sequence[Difference]) -> str:
         + f"{_value(part.measure, part.values[1 - one])})"
         for part in seen
     ]
-    return f"{clusters[one]} {joined(said)}."
+    return f"C{clusters[one][1:]} {joined(said)}."
 
 
 _TITLES = {
@@ -206,7 +249,7 @@ _COMPARED = {
 
 def _value(measure: str, value: float) -> str:
     if measure == "slant":
-        return f"{value:.0f}°".replace("-", "−")
+        return f"{round(value)}°".replace("-", "−")
     if measure == "ink":
         return f"{100 * value:.1f}\N{NO-BREAK SPACE}%"
     return f"{value:.2f}"

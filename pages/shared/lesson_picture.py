@@ -20,14 +20,24 @@ from pages.shared.exploration import pack_parts
 from pages.shared.interpolation import ASSETS as SHARED_ASSETS
 from pages.shared.interpolation import answered
 from pages.shared.lesson_facts import Digits, digits_of, kind_colour, kinds_of, world_of
+from pages.shared.lesson_link import act
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, networks_script
 from vade_core.colours import text_on
 from vade_core.map_page import join_modules
 from vade_core.runs import Run
 
-__all__ = ["ASSETS", "SOURCES", "VIEWS", "draw_keys", "draw_picture", "picture_script"]
+__all__ = [
+    "ASSETS",
+    "SOURCES",
+    "VIEWS",
+    "draw_keys",
+    "draw_picture",
+    "picture_script",
+    "turn_of_keys",
+]
 
 ASSETS = Path(__file__).parents[2] / "assets" / "lesson"
+KEYS = "ls-keys"
 VIEWS = ("latents", "cloud", "terms", "hills", "path")
 """The pictures, by the names that the browser knows."""
 
@@ -70,7 +80,7 @@ def draw_picture(run: Run, view: str, shown: bool, more: dict[str, Any] | None =
     digits = digits_of(run)
     digest = None if view == "terms" else draw_networks(run)
     message = picture_message(digits, view, shown, digest, repr(world_of(run)), more or {})
-    answer = _component()(key=key, data=message, width="stretch", on_ask_change=_do_nothing)
+    answer = _component()(key=key, data=message, width="stretch", on_ask_change=act)
     if digest is None and view != "terms":
         if isinstance(asked := answer.get("ask"), dict):
             values = answered(asked, cached_model(run))
@@ -147,13 +157,30 @@ def widest(latents: NDArray[np.float32]) -> list[int]:
     return [int(order[0]), int(order[min(1, len(order) - 1)])]
 
 
-def draw_keys() -> None:
-    """Let the arrow keys and a presenter's clicker press the lesson's Next and Back."""
-    _keys_component()(key="ls-keys", height=1)
+def draw_keys(step: int, n_steps: int, on_turn: Callable[[], None]) -> None:
+    """Let the arrow keys, a presenter's clicker and quick presses of Next and Back turn the pages.
+
+    Each names the step that it leads to. So none is lost where several come while the server is
+    still busy with the first.
+
+    Parameters
+    ----------
+    step : int
+        The one that is shown, 0 for the first.
+    n_steps : int
+    on_turn : callable
+        Called before the page runs, when another step is wanted; `turn_of_keys` says which.
+    """
+    heard = (st.session_state.get(KEYS) or {}).get("turn") or {}
+    data = {"step": step, "last": n_steps - 1, "heard": heard.get("number")}
+    _keys_component()(key=KEYS, data=data, height=1, on_turn_change=on_turn)
 
 
-def _do_nothing() -> None:
-    """Streamlit keeps only those states that have a callback."""
+def turn_of_keys() -> int | None:
+    """The step that the keys asked for last, 0 for the first; None for none."""
+    asked = (st.session_state.get(KEYS) or {}).get("turn")
+    to = asked.get("to") if isinstance(asked, dict) else None
+    return to if isinstance(to, int) and not isinstance(to, bool) else None
 
 
 # --- The components -------------------------------------------------------------------------------

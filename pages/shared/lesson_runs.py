@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.shared.networks import has_model
+from vade_core.record import RECORDINGS
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
 __all__ = ["PARTS", "LessonRuns", "Part"]
@@ -39,12 +40,14 @@ def _classes(run: Run) -> int | None:
     return len(names) if names else None
 
 
-def _is_vade(run: Run) -> bool:
-    return run.config.model == "vade"
+def _is_recorded_model(recorded: str) -> Callable[[Run], bool]:
+    """Whether a run is of the model that a recording is of: the lesson's words speak of that."""
+    model = next(str(one.asked["model"]) for one in RECORDINGS if one.id == recorded)
+    return lambda run: run.config.model == model
 
 
 def _starts_well(run: Run) -> bool:
-    return _is_vade(run) and run.config.parameters.get("start") != "random"
+    return run.config.parameters.get("start") != "random"
 
 
 def _has_a_cluster_each(run: Run) -> bool:
@@ -55,21 +58,26 @@ def _has_too_few(run: Run) -> bool:
     return _starts_well(run) and run.config.clusters < (_classes(run) or 0)
 
 
+def _part(recorded: str, words: str, fits: Callable[[Run], bool] = lambda run: True) -> Part:
+    is_model = _is_recorded_model(recorded)
+    return Part(recorded, lambda run: is_model(run) and fits(run), words)
+
+
 PARTS: dict[str, Part] = {
-    "vae": Part("vae", lambda run: run.config.model == "vae", "a VAE"),
-    "vade": Part("vade-k10", _has_a_cluster_each, "VaDE with a cluster for every digit"),
-    "seven": Part("vade-k7", _has_too_few, "VaDE with fewer clusters than there are digits"),
-    "fails": Part(
+    "vae": _part("vae", "a VAE"),
+    "vade": _part("vade-k10", "VaDE with a cluster for every digit", _has_a_cluster_each),
+    "seven": _part("vade-k7", "VaDE with fewer clusters than there are digits", _has_too_few),
+    "fails": _part(
         "vade-fails",
-        lambda run: _is_vade(run) and run.config.parameters.get("start") == "random",
         "VaDE with a random start and no pretraining",
+        lambda run: not _starts_well(run),
     ),
-    "paper": Part(
+    "paper": _part(
         "vade-paper",
-        lambda run: _starts_well(run) and run.config.preset == "paper",
         "VaDE by the paper's recipe",
+        lambda run: _starts_well(run) and run.config.preset == "paper",
     ),
-    "told": Part("lambda-hot", lambda run: run.config.model == "lambda-hot", "Lambda-Hot"),
+    "told": _part("lambda-hot", "Lambda-Hot"),
 }
 """By name: who explains what a VAE is, who sorts, who has too few clusters, who fails, whom they
 are held against."""

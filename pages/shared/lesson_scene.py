@@ -25,11 +25,14 @@ class Question:
         One of some answers, a share to guess, or any of some.
     options : tuple of str
         The answers; none for a share.
+    hint : str
+        What helps to guess, until the answer is shown.
     """
 
     words: str
     kind: Literal["choice", "share", "many"] = "choice"
     options: tuple[str, ...] = ()
+    hint: str = ""
 
 
 @dataclass(frozen=True)

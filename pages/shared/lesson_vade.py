@@ -7,8 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.k_words import headline, joined
-from pages.shared.latent_map import map_preview
+from pages.shared.compare_words import NUMBERED, goes_by_number
+from pages.shared.exploration import Exploration
+from pages.shared.k_words import cluster_names, headline, joined, kinds_word
+from pages.shared.latent_map import MapFrames, map_preview
 from pages.shared.lesson_facts import (
     changes_of_mind,
     confusions,
@@ -25,9 +27,10 @@ from pages.shared.lesson_runs import PARTS, LessonRuns
 from pages.shared.lesson_scene import Answer, Question, Scene, number_word
 from pages.shared.lesson_vae import draw_map
 from pages.shared.run_map import lenses_of, read_frames
-from pages.shared.session import percent
-from vade_core.colours import colour_of, text_on
+from pages.shared.session import is_supervised, model_title, percent
+from vade_core.colours import colour_of, legend_of_numbers, text_on
 from vade_core.granularity import Census, merges
+from vade_core.models import MODELS
 from vade_core.runs import Run
 
 __all__ = ["hills", "belonging", "sorting", "failing"]
@@ -90,7 +93,7 @@ def hills(runs: LessonRuns) -> Scene:
         ),
         run=run,
         missing=PARTS["vade"].words,
-        draw=lambda shown: draw_picture(_needed(run), "hills", shown),
+        draw=lambda shown: _draw_hills(_needed(run), shown),
         answer=answer,
     )
 
@@ -118,6 +121,8 @@ def belonging(runs: LessonRuns) -> Scene:
     def draw(shown: bool) -> None:
         digits = digits_of(_needed(run))
         draw_picture(_needed(run), "path", shown, {"ends": list(neighbours_of(digits))})
+        if shown:
+            _draw_legend(digits.found)
 
     return Scene(
         heading="Who belongs to whom",
@@ -160,12 +165,8 @@ def sorting(runs: LessonRuns) -> Scene:
             ]
             words += f" It takes {joined(listed)}."
         others = [
-            f"{title} {percent(float(last_scores(other)['acc']))}"
-            for part, title in (
-                ("paper", "the paper's recipe"),
-                ("vae", "a VAE and a mixture"),
-                ("told", "Lambda-Hot, which is told the labels,"),
-            )
+            f"{title or _model_words(other)} {percent(float(last_scores(other)['acc']))}"
+            for part, title in (("paper", "the paper's recipe"), ("vae", ""), ("told", ""))
             if (other := runs.get(part)) is not None
             and other.config.dataset == run.config.dataset
             and last_scores(other)
@@ -267,10 +268,13 @@ def _draw_failing(
             st.markdown(f"**{title}**")
             if run is None:
                 st.info(f"Train {PARTS[part].words} to see it here.", icon=":material/school:")
-            elif lenses_of(run) and (frames := read_frames(run, lenses_of(run)[0]).frames):
+            elif (frames := _frames_of(run)) is not None:
                 map_preview(frames, key=f"ls-two-{run.id}", label=f"Playing: {title}, its map")
             else:
                 st.info("This run was made without maps.", icon=":material/map:")
+    maps = [_frames_of(run) for run in (vade, fails) if run is not None]
+    if any(frames is not None and goes_by_number(frames) for frames in maps):
+        st.caption(NUMBERED)
     if seven is None:
         st.caption(f"To see who shares, train {PARTS['seven'].words}.")
     elif table is not None and table.table is not None:
@@ -280,6 +284,34 @@ def _draw_failing(
         st.markdown("Go on with")
         for page, label, icon in NEXT_PAGES:
             st.page_link(page, label=label, icon=icon)
+
+
+def _frames_of(run: Run) -> MapFrames | None:
+    """The frames of a run's first map; None where it has none."""
+    lenses = lenses_of(run)
+    return read_frames(run, lenses[0]).frames if lenses else None
+
+
+def _model_words(run: Run) -> str:
+    """A run by what its model is told and what finds its clusters, within a sentence."""
+    title = model_title(run.config.model)
+    if is_supervised(run.config.model):
+        return f"{title}, which is told the labels,"
+    entry = MODELS.get(run.config.model)
+    return title if entry is None or entry.own_clusters else f"{title} and a mixture afterwards"
+
+
+def _draw_hills(run: Run, shown: bool) -> None:
+    draw_picture(run, "hills", shown)
+    if shown:
+        _draw_legend(digits_of(run).found)
+
+
+def _draw_legend(found: Exploration) -> None:
+    """Say what the number of a cluster is, where one has no other name."""
+    noun = kinds_word(found.class_names, many=False)
+    if words := legend_of_numbers([name for name, _ in found.looks], noun=noun):
+        st.caption(words)
 
 
 def cluster_tiles(found: Census, names: list[str]) -> str:
@@ -293,6 +325,7 @@ def cluster_tiles(found: Census, names: list[str]) -> str:
         Of the classes.
     """
     assert found.table is not None
+    called = cluster_names(found, names)
     tiles = []
     for c in range(found.table.shape[1]):
         column = found.table[:, c]
@@ -305,6 +338,7 @@ def cluster_tiles(found: Census, names: list[str]) -> str:
             f'color:{text_on(colour_of(y))}">{html.escape(names[y])}</span>'
             for y in order
         )
-        tiles.append(f'<div class="ls-tile" title="Cluster {c}: {size} samples">{parts}</div>')
+        title = html.escape(f"Cluster {called[c]}: {size:,} samples")
+        tiles.append(f'<div class="ls-tile" title="{title}">{parts}</div>')
     label = "Digits in each cluster"
     return f'<div class="ls-tiles" role="img" aria-label="{label}">{"".join(tiles)}</div>'

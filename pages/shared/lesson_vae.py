@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from pages.shared.compare_words import explained
 from pages.shared.latent_map import MapFrames, latent_map
 from pages.shared.lesson_facts import (
     Terms,
@@ -29,7 +30,7 @@ from vade_core.runs import Run, RunError
 __all__ = ["few_numbers", "clouds", "the_bill", "one_prior", "draw_map"]
 
 # What stands above and below a map, in CSS pixels of the window.
-ABOVE, ABOVE_PRESENTING = 275, 190
+ABOVE, ABOVE_PRESENTING = 330, 255
 
 
 def few_numbers(runs: LessonRuns) -> Scene:
@@ -44,7 +45,7 @@ def few_numbers(runs: LessonRuns) -> Scene:
         )
     # The answer is among them; the others are spread over what there is.
     counts = _counts_to_choose(run, latents) if run and latents else []
-    of = f"of the {number_word(latents)} numbers" if latents else "numbers"
+    of = f"of the {number_word(latents)}" if latents else "numbers"
 
     def answer(guess: Any) -> Answer:
         assert run is not None
@@ -52,8 +53,8 @@ def few_numbers(runs: LessonRuns) -> Scene:
         enough = _enough(shares)
         words = (
             f"**{number_word(enough).capitalize()}** bring back {percent(shares[enough])} of the "
-            f"picture, all {number_word(len(shares) - 1)} {percent(shares[-1])}. "
-            "The rest is lost."
+            f"picture: half of what all {number_word(len(shares) - 1)} do, "
+            f"{percent(shares[-1])}. The rest is lost."
         )
         return Answer(words, frozenset(i for i, n in enumerate(counts) if n == enough))
 
@@ -68,8 +69,9 @@ def few_numbers(runs: LessonRuns) -> Scene:
         symbols="x the picture, g the encoder, z its latents, f the decoder, x′ what it draws; "
         "φ and θ the networks' weights.",
         question=Question(
-            f"How many {of} bring back half of what all bring back?",
+            f"How many {of} are enough for half the picture?",
             options=tuple(str(n) for n in counts) or ("2", "4", "8"),
+            hint="Half of what all of them bring back. Those that tell most are kept first.",
         ),
         run=run,
         missing=PARTS["vae"].words,
@@ -176,18 +178,17 @@ def one_prior(runs: LessonRuns) -> Scene:
             return Answer("These data have no labels: nobody can say how well they fall apart.")
         acc, k = float(found["acc"]), _needed(run).config.clusters
         words = (
-            f"A mixture of {number_word(k)}, fitted to its latents afterwards, reaches **ACC "
-            f"{percent(acc)}**, NMI {percent(found.get('nmi'))}. What looks alike lies together; "
-            "no border is drawn."
+            f"A mixture of {number_word(k)}, fitted to the latents of the last epoch, reaches "
+            f"**ACC {percent(acc)}**. What looks alike lies together; no border is drawn."
         )
         return Answer(words, frozenset([0 if acc >= 0.9 else 1 if acc >= 0.25 else 2]))
 
     return Scene(
         heading="One prior for all",
         sentences=(
-            "The prior is one round hill, the same for every picture.",
+            "The prior is one round hill for all pictures.",
             "No term of the ELBO speaks of kinds of digits.",
-            "The map shows where pictures lie, epoch by epoch; it is not told what they are.",
+            "The map shows where pictures lie; nothing tells it what they are.",
         ),
         formula=r"\begin{gathered} p(z)=\mathcal N(0,I)\\ \mathrm{KL}=\tfrac12\sum_{j=1}^{J}"
         r"\big(\mu_j^2+\sigma_j^2-1-\log\sigma_j^2\big)\end{gathered}",
@@ -304,25 +305,31 @@ def draw_map(run: Run, key: str, shown: bool) -> None:
     if found.frames is None:
         say_skipped(found)
         return
+    frames = found.frames if shown else unlabelled(found.frames)
     latent_map(
-        found.frames if shown else unlabelled(found.frames),
+        frames,
         key=f"{key}-{run.id}{'-shown' if shown else ''}",
         height=340,
         above=ABOVE_PRESENTING if presenting() else ABOVE,
-        colour="cluster" if found.frames.labels is None else "label",
+        colour="cluster" if shown and found.frames.labels is None else "label",
         autoplay=True,
         curve=shown,
         name=run.id,
     )
+    if words := explained([frames]):
+        st.caption(" ".join(words))
 
 
 def unlabelled(frames: MapFrames) -> MapFrames:
-    """The same points without anything that tells what they are, or how well they are sorted."""
+    """The same points without anything that tells what they are, or how well they are sorted.
+
+    All wear one label, the question: a map without any would say that there are none.
+    """
     return replace(
         frames,
         accuracy=[None] * frames.n_frames,
-        labels=None,
-        class_names=None,
+        labels=np.zeros(frames.n_points, np.int64),
+        class_names=["?"],
         clusters=None,
         confidence=None,
         entropy=None,
