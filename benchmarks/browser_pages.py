@@ -21,6 +21,7 @@ PAGES: dict[str, str] = {
     "compare": ".lm[data-draws]",
     "how-many-clusters": "table",
     "lesson": "canvas",
+    "papers": ".st-key-pp-source",
 }
 
 # From a slider's event, at any time within a frame, to the end of the browser's frame that shows
@@ -93,7 +94,7 @@ def hundred_samples(bench: Any) -> Figures:
 
 def seconds_to_open(page: Any, address: str, name: str) -> float:
     """From following a page's link until its own content is drawn."""
-    query = "" if name in ("compare", "how-many-clusters") else f"?run={RUN}"
+    query = "" if name in ("compare", "how-many-clusters", "papers") else f"?run={RUN}"
     began = time.perf_counter()
     page.goto(f"{address}/{name}{query}")
     page.locator(PAGES[name]).first.wait_for()

@@ -7,6 +7,7 @@ import time
 import pytest
 import torch
 
+from vade_core.optimiser import Adam
 from vade_core.training import Phase, Position, Training, as_float, decayed, epoch_generator
 
 
@@ -119,3 +120,37 @@ def test_the_learning_rate_has_a_floor_but_never_rises_to_it() -> None:
     assert decayed(1e-3, 0.5, 10, 0.0)(20) == pytest.approx(2.5e-4)
     assert decayed(1e-3, 0.5, 10, 2e-4)(1000) == 2e-4
     assert decayed(1e-5, 0.5, 10, 2e-4)(1000) == 1e-5
+
+
+def test_adam_computes_the_numbers_of_the_librarys() -> None:
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(7, 5), (5,), (3, 300)]
+    starts = [torch.randn(shape, generator=generator) for shape in shapes]
+    ours = [torch.nn.Parameter(start.clone()) for start in starts]
+    theirs = [torch.nn.Parameter(start.clone()) for start in starts]
+    library = torch.optim.Adam(theirs, lr=1e-3, betas=(0.5, 0.99), eps=1e-4, fused=True)
+    adam = Adam(ours, betas=(0.5, 0.99), eps=1e-4)
+    for step in range(8):
+        if step == 4:  # as a training that was killed and resumed
+            state = {name: value.clone() for name, value in adam.state().items()}
+            adam = Adam(ours, betas=(0.5, 0.99), eps=1e-4)
+            adam.restore(state)
+        rate = 1e-2 / (step + 1)
+        adam.learning_rate = library.param_groups[0]["lr"] = rate
+        adam.zero_grad()
+        library.zero_grad()
+        for i, (mine, other) in enumerate(zip(ours, theirs, strict=True)):
+            if i == 1 and step < 3:
+                continue  # a head that does not take part yet
+            gradient = torch.randn(mine.shape, generator=generator)
+            mine.grad, other.grad = gradient, gradient.clone()
+        adam.step()
+        library.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=0)
+    found = library.state_dict()["state"]
+    assert {name: float(value.sum()) for name, value in adam.state().items()} == {
+        f"{number}.{name}": float(value.sum())
+        for number, values in found.items()
+        for name, value in values.items()
+    }

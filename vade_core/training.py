@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from vade_core.allocation import keep_freed_memory
+from vade_core.optimiser import Adam
 from vade_core.samples import DeviceSamples
 
 Precision = Literal["fp32", "bf16"]
@@ -168,7 +169,7 @@ class Training:
         self.between_batches = between_batches
         self.position = Position()
         self._waited = 0.0
-        self._optimiser: torch.optim.Adam | None = None
+        self._optimiser: Adam | None = None
         self._optimiser_state: dict[str, Tensor] = {}
 
     @property
@@ -248,8 +249,7 @@ class Training:
         assert self._optimiser is not None
         device = self.samples.device
         generator = epoch_generator(self.seed, stage, epoch + 1, device)
-        for group in self._optimiser.param_groups:
-            group["lr"] = phase.learning_rate(phase.before + epoch)
+        self._optimiser.learning_rate = phase.learning_rate(phase.before + epoch)
         n = len(self.samples)
         self._waited = 0.0
         order = torch.randperm(n, generator=generator, device=device)
@@ -268,7 +268,7 @@ class Training:
             x = as_float(self.samples.index_select(0, rows))
             with autocast:
                 terms = phase.loss(x, rows, generator)
-            self._optimiser.zero_grad(set_to_none=True)
+            self._optimiser.zero_grad()
             terms["loss"].backward()
             self._optimiser.step()
             names = tuple(terms)
@@ -299,26 +299,13 @@ class Training:
 
     def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
         assert phase.parameters is not None
-        parameters = list(phase.parameters())
-        self._optimiser = torch.optim.Adam(
-            parameters, lr=1e-3, betas=phase.betas, eps=phase.adam_eps, fused=True
-        )
-        if resumed and self._optimiser_state:
-            state: dict[int, dict[str, Tensor]] = {}
-            for key, value in self._optimiser_state.items():
-                number, name = key.split(".")
-                state.setdefault(int(number), {})[name] = value
-            groups = self._optimiser.state_dict()["param_groups"]
-            self._optimiser.load_state_dict({"state": state, "param_groups": groups})
+        self._optimiser = Adam(phase.parameters(), betas=phase.betas, eps=phase.adam_eps)
+        if resumed:
+            self._optimiser.restore(self._optimiser_state)
 
     def optimiser_state(self) -> dict[str, Tensor]:
         """Adam's moments and step counts, by ``number.name``, for :meth:`restore`."""
-        if self._optimiser is None:
-            return {}
-        state = self._optimiser.state_dict()["state"]
-        return {
-            f"{number}.{name}": value for number in state for name, value in state[number].items()
-        }
+        return {} if self._optimiser is None else self._optimiser.state()
 
     def restore(self, position: Position, optimiser_state: Mapping[str, Tensor]) -> None:
         """Continue after ``position`` with the optimiser as :meth:`optimiser_state` gave it."""

@@ -47,7 +47,13 @@ SCORES: dict[str, tuple[str, str, str]] = {
 TERMS: dict[str, str] = {
     "reconstruction": "Reconstruction",
     "latent_kl": "Latent KL",
+    "w_kl": "Style KL",
     "cluster_kl": "Cluster KL",
+    "cluster_shortfall": "What Cluster KL lacks",
+    "cluster_information": "Cluster's code unread",
+    "code_information": "Codes unread",
+    "class_error": "Class misread",
+    "noise_error": "Noise misread",
     "layer_error": "Error of the layer",
 }
 """Loss terms that have a name of their own; others go by their key."""
