@@ -32,12 +32,33 @@ def test_lists_are_json_objects_with_a_name_and_a_source(
     rows = json.loads(out)
     assert (code, err) == (0, "")
     assert all(row["name"] and row["source"] for row in rows)
-    expected = {"datasets": {"mnist", "digits", "fashion_mnist"},
-                "models": {"vae", "vade", "lambda-hot"}}[command]  # fmt: skip
-    assert expected <= {row["name"] for row in rows}
+    expected = {
+        "datasets": "mnist digits fashion_mnist har reuters10k reuters synthetic stl10",
+        "models": "ae vae beta-vae cvae kmeans-vae vade lambda-hot lambda-hot-movable gmvae dec "
+        "aae infogan cgan sb-vae dlgmm gmm ae-gmm ae-kmeans vae-gmm ldmgi",
+    }[command].split()
+    assert set(expected) <= {row["name"] for row in rows}
     code, out, _ = run(capsys, command)
     assert code == 0
     assert all(row["name"] in out for row in rows)
+
+
+def test_any_setting_of_a_model_may_be_given(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    at = SMALL.index("--pretrain-epochs")
+    small = SMALL[:at] + SMALL[at + 2 :]
+    asked = ["train", "--model", "beta-vae", *small, "--keep-weights", "--out", tmp_path / "run"]
+    assert run(capsys, *asked, "--set", "beta=3", "--set", "likelihood=gaussian")[0] == 0
+    config = Run(tmp_path / "run").config
+    assert config.parameters["beta"] == 3
+    assert config.parameters["likelihood"] == "gaussian"
+    assert Run(tmp_path / "run").weights_numbers() == [0, 1]
+    for wrong, words in (("gamma=2", "no setting"), ("beta=much", "is a number"), ("beta", "NAME")):
+        code, _, err = run(capsys, *asked[:-1], tmp_path / "other", "--set", wrong)
+        assert code == 2
+        assert words in err
+        assert not (tmp_path / "other").exists()
 
 
 def test_train_evaluate_runs_and_resume(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
