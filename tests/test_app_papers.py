@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from functools import partial
 from pathlib import Path
 
@@ -40,15 +41,19 @@ def test_the_glance_the_tables_and_the_links(
         scores = {"acc": 0.97 + seed / 100}
         leave(tmp_path, "accuracy/robust", "mnist", seed, scores=scores, curve=curve)
     leave(tmp_path, "accuracy/gmm", "mnist", 0, scores={"acc": 0.5})
+    leave(tmp_path, "accuracy/aae-robust", "mnist", 0, scores={"acc": 0.5})
     (tmp_path / "accuracy/mnist/gmm/seed-1.json").write_text("[]", encoding="utf-8")
     app = opened()
     words = shown(app)
     # ACC, and four epochs of its curve.
     assert "<b>5</b>" in words
-    assert "<b>1</b>" in words
+    assert "<b>2</b>" in words
     assert "97.50 ± 0.71 %" in words
     assert '<i aria-label="not reached">✗</i>50.00 %' in words
-    assert "**GMM, ACC, mnist.** Nobody has said why yet." in words
+    kept = Path(papers_measured.__file__).with_name("papers_reasons.json")
+    reasons = json.loads(kept.read_text(encoding="utf-8"))
+    assert f"**GMM, ACC, mnist.** {reasons['vade-acc']['mnist/gmm/acc']}" in words
+    assert "**AAE, ACC, mnist.** Nobody has said why yet." in words
     assert any("seed-1.json" in warning.value for warning in app.warning)
     commands = "\n".join(code.value for code in app.code)
     assert "python benchmarks/papers.py --table vade-acc --dataset har --cell dec" in commands
