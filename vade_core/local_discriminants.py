@@ -26,7 +26,7 @@ SHIFT = 1e-9
 MOST_ROTATIONS = 100
 
 
-def nearest_rows(points: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest_of(points: Tensor, others: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """The k nearest of some rows to each point, by matrix products in the points' own type.
 
     Parameters
@@ -64,7 +64,7 @@ def cliques(points: Tensor, k: int) -> NDArray[np.int64]:
     k : int
         At most n.
     """
-    rows, _ = nearest_rows(points, points, k)
+    rows, _ = nearest_of(points, points, k)
     found = rows.numpy()
     itself = np.arange(len(found))
     # Of equal samples another may come before the sample itself, or crowd it out.

@@ -364,13 +364,17 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     RunError
         If the file is missing, or is no such file.
     """
+    return _part(_loaded(path, "the run kept no model of that epoch"), "model.")
+
+
+def _loaded(path: Path, missing: str) -> dict[str, Tensor]:
+    """A safetensors file's tensors; where there is no file, the error says what that means."""
     try:
-        found = safetensors.torch.load(path.read_bytes())
+        return dict(safetensors.torch.load(path.read_bytes()))
     except FileNotFoundError:
-        raise RunError(f"{path} is missing: the run kept no model of that epoch.") from None
+        raise RunError(f"{path} is missing: {missing}.") from None
     except (OSError, SafetensorError, ValueError) as error:
         raise RunError(f"{path} is truncated or no safetensors file: {error}.") from error
-    return _part(found, "model.")
 
 
 class Checkpoint:
@@ -388,12 +392,7 @@ class Checkpoint:
 
     def __init__(self, run: Run) -> None:
         path = run.path / CHECKPOINT
-        try:
-            found = safetensors.torch.load(path.read_bytes())
-        except FileNotFoundError:
-            raise RunError(f"{path} is missing: this run has no trained model yet.") from None
-        except (OSError, SafetensorError, ValueError) as error:
-            raise RunError(f"{path} is truncated or no safetensors file: {error}.") from error
+        found = _loaded(path, "this run has no trained model yet")
         if "position" not in found or found["position"].numel() != 3:
             raise RunError(f"{path} is not a checkpoint: it holds no position.")
         stage, done, self.reports = (int(value) for value in found["position"])

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vade_core import mixture
 from vade_core.models.base import LatentModel
 from vade_core.networks import bounded_log_variance, hidden_layers
-from vade_core.priors import Prior, Terms
+from vade_core.priors import Prior, Terms, UnitGaussians
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.stick_breaking import KumaraswamyHeads, StickPosterior, dirichlet_fractions
 from vade_core.training import Phase
@@ -88,7 +88,7 @@ class MixtureEncoder(nn.Module):
         )
 
 
-class FixedMixture(Prior):
+class DirichletGaussians(UnitGaussians):
     """K Gaussians N(mu_c, I) with fixed means, their weights from a symmetric Dirichlet.
 
     The weights are a sample's own, pi ~ Dir(alpha, ..., alpha): a stick broken with fractions
@@ -113,23 +113,13 @@ class FixedMixture(Prior):
     def __init__(
         self, n_clusters: int, latent_dim: int, separation: float, concentration: float
     ) -> None:
-        super().__init__()
-        self.n_clusters = n_clusters
         directions = torch.randn(latent_dim, n_clusters)
         if n_clusters <= latent_dim:
             directions = torch.linalg.qr(directions).Q
-        self.register_buffer("means", separation * F.normalize(directions.T, dim=1))
+        super().__init__(separation * F.normalize(directions.T, dim=1))
         alpha, beta = dirichlet_fractions(n_clusters, concentration)
         self.register_buffer("alpha", alpha)
         self.register_buffer("beta", beta)
-
-    def components(self) -> tuple[Tensor, Tensor, Tensor]:
-        means = self.get_buffer("means")
-        uniform = means.new_full((self.n_clusters,), 1.0 / self.n_clusters).log()
-        return uniform, means, torch.zeros_like(means)
-
-    def log_responsibilities(self, z: Tensor) -> Tensor:
-        return mixture.log_responsibilities(z, *self.components())
 
 
 class DLGMM(ClusterMixin, LatentModel):
@@ -229,7 +219,9 @@ device, precision
         self.precision = precision
 
     def _build_prior(self) -> Prior:
-        return FixedMixture(self.n_clusters, self.latent_dim, self.separation, self.concentration)
+        return DirichletGaussians(
+            self.n_clusters, self.latent_dim, self.separation, self.concentration
+        )
 
     def _build_networks(self, n_features: int) -> nn.Module:
         if self.concentration <= 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +98,53 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         self.labels_ = self.start_clusters_
 
 
-class AEMixture(LatentMixture):
+class NamedMixture(LatentMixture):
+    """Base of the mixtures that the papers name: their stages are no settings.
+
+    Attributes
+    ----------
+    stages : tuple of two str
+        A :class:`LatentMixture`'s ``pretraining`` and ``start``.
+    """
+
+    stages: ClassVar[tuple[str, str]]
+
+    def __init__(
+        self,
+        *,
+        n_clusters: int = 10,
+        latent_dim: int = 10,
+        hidden: Sequence[int] = (500, 500, 2000),
+        pretrain_epochs: int = 10,
+        pretrain_learning_rate: float = 1e-3,
+        start_restarts: int = 10,
+        likelihood: str = "auto",
+        observation_variance: str = "shared",
+        batch_size: int = 256,
+        random_state: int | None = 0,
+        device: str = "auto",
+        precision: str = "auto",
+    ) -> None:
+        pretraining, start = self.stages
+        super().__init__(
+            pretraining=pretraining,
+            start=start,
+            n_clusters=n_clusters,
+            latent_dim=latent_dim,
+            hidden=hidden,
+            pretrain_epochs=pretrain_epochs,
+            pretrain_learning_rate=pretrain_learning_rate,
+            start_restarts=start_restarts,
+            likelihood=likelihood,
+            observation_variance=observation_variance,
+            batch_size=batch_size,
+            random_state=random_state,
+            device=device,
+            precision=precision,
+        )
+
+
+class AEMixture(NamedMixture):
     """AE+GMM: an autoencoder, and a diagonal Gaussian mixture on its latents by EM.
 
     It is the start of a VaDE with the same settings; there are no epochs beyond the
@@ -111,41 +158,10 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start_restarts: int = 10,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            pretraining="autoencoder",
-            start="gmm",
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            pretrain_epochs=pretrain_epochs,
-            pretrain_learning_rate=pretrain_learning_rate,
-            start_restarts=start_restarts,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            batch_size=batch_size,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
+    stages = ("autoencoder", "gmm")
 
 
-class VAEMixture(LatentMixture):
+class VAEMixture(NamedMixture):
     """VAE+GMM: a plain VAE, and a diagonal Gaussian mixture on its posterior means by EM.
 
     The mixture takes the place of the VAE's own prior: samples are drawn from it. The VAE of
@@ -158,41 +174,10 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`; the VAE's epochs are ``pretrain_epochs``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start_restarts: int = 10,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            pretraining="vae",
-            start="gmm",
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            pretrain_epochs=pretrain_epochs,
-            pretrain_learning_rate=pretrain_learning_rate,
-            start_restarts=start_restarts,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            batch_size=batch_size,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
+    stages = ("vae", "gmm")
 
 
-class AEKMeans(LatentMixture):
+class AEKMeans(NamedMixture):
     """AE+k-means: an autoencoder, and k-means on its latents.
 
     A sample goes to the nearest centre. That is the most responsible component of
@@ -212,38 +197,7 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         What assigns clusters.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start_restarts: int = 10,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            pretraining="autoencoder",
-            start="kmeans",
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            pretrain_epochs=pretrain_epochs,
-            pretrain_learning_rate=pretrain_learning_rate,
-            start_restarts=start_restarts,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            batch_size=batch_size,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
+    stages = ("autoencoder", "kmeans")
 
     def _assemble(self, n_features: int) -> None:
         super()._assemble(n_features)

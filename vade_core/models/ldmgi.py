@@ -15,7 +15,7 @@ from vade_core.initialise import from_clusters
 from vade_core.local_discriminants import (
     cliques,
     integrated_models,
-    nearest_rows,
+    nearest_of,
     rotated,
     smallest_eigenvectors,
 )
@@ -175,7 +175,7 @@ class LDMGI(WithoutNetworks):
             result = latents[found].to(x.dtype)
             new = torch.nonzero(found < 0).flatten()
             if len(new):
-                near, squared = nearest_rows(rows[new] - middle, others, k)
+                near, squared = nearest_of(rows[new] - middle, others, k)
                 shares = 1 / squared.double().clamp_min(1e-12)
                 shares /= shares.sum(dim=1, keepdim=True)
                 mean = (shares[:, :, None] * latents[near].double()).sum(dim=1)
@@ -189,7 +189,7 @@ class LDMGI(WithoutNetworks):
     def _decoded(self, latents: Tensor) -> Tensor:
         count = min(PICTURED, len(self.embedding_))
         # Latents of a cluster lie closer together than float32 tells their distances apart.
-        near, _ = nearest_rows(latents.double(), self.embedding_.double(), count)
+        near, _ = nearest_of(latents.double(), self.embedding_.double(), count)
         means = [as_float(self.samples_[part]).mean(dim=1) for part in near.split(256)]
         return torch.cat(means).to(latents.dtype)
 
