@@ -237,6 +237,18 @@ def test_below_the_threshold_the_cluster_term_has_no_say() -> None:
         assert bool(own.grad.any()) is (threshold < 0.5)
 
 
+def test_gmvae_finds_clusters_of_one_dimension_instead_of_leaving_its_latents_unused() -> None:
+    rng, labels = np.random.default_rng(0), np.arange(600) % 4
+    x = np.array([-6.0, -2.0, 2.0, 6.0])[labels] + 0.4 * rng.standard_normal(600)
+    x = ((x - x.mean()) / x.std())[:, None].astype(np.float32)
+    model = GMVAE(
+        n_clusters=4, latent_dim=4, hidden=(64,), batch_size=64, epochs=60, learning_rate=2e-3,
+        minimum_information=1.0, device="cpu",
+    ).fit(x)  # fmt: skip
+    assert model.loss_terms(x)["cluster_kl"] > 1.0
+    assert accuracy(labels, model.predict(x)) > 0.95
+
+
 # -- DEC -------------------------------------------------------------------------------------------
 
 

@@ -120,7 +120,7 @@ def test_better_goes_by_the_measure(tmp_path: Path) -> None:
     # "About" asks for nearness; the jump is the first epoch beyond the threshold.
     curve = {"curves": {"cluster_kl": {"train": [0.2, 1.4, 1.62, 2.2]}}}
     term = {**curve, "parameters": {"minimum_information": 1.5}}
-    both = of("orbay", row="papers/orbay-gmvae", dataset="synthetic", **term)
+    both = of("orbay", row="papers/orbay-gmvae-synthetic", dataset="synthetic", **term)
     assert both["synthetic/gmvae/cluster_jump"].better is True
     assert both["synthetic/gmvae/cluster_end_near"].better is False
     assert of("orbay", row="papers/orbay-gmvae", dataset="mnist", **term)[

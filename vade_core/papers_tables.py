@@ -338,7 +338,8 @@ def _wang_accuracy(dataset: str) -> tuple[Line, ...]:
 
 
 def _orbay(dataset: str) -> tuple[Line, ...]:
-    cells = (Source("papers", "orbay-gmvae", "gmvae"),)
+    what = "orbay-gmvae" if dataset == "mnist" else "orbay-gmvae-synthetic"
+    cells = (Source("papers", what, "gmvae"),)
     end = "cluster_end" if dataset == "mnist" else "cluster_end_near"
     return (
         Line("gmvae", "GMM-VAE", "cluster_jump", cells, "GMM-VAE"),

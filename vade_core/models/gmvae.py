@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from vade_core.priors import Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.style_mixture import StyleMixture
 from vade_core.training import Phase
+
+# Where a learnt observation variance begins. At 1, that of standardised samples themselves,
+# explaining nothing is a trap: latents and clusters fall to their priors before they are of use.
+FIRST_VARIANCE = 0.05
 
 
 class StyleEncoder(Encoder):
@@ -70,6 +75,9 @@ class GMVAE(ClusterMixin, LatentModel):
     The conditional prior term takes the cluster of one draw of z and the divergence of all of
     q(z|x), as the paper does: strictly that is the bound of a c that is independent of z given w,
     and the sum of the terms is a little above the tightest one.
+
+    A learnt variance of the observations begins at 0.05, not at the samples' own: see
+    ``FIRST_VARIANCE``.
 
     The paper gives p(c|z,w). Where only z is known, as in :meth:`predict_proba`, w is integrated
     out by draws that are kept with the weights, see :class:`vade_core.style_mixture.StyleMixture`.
@@ -147,6 +155,9 @@ device, precision
     def _build_networks(self, n_features: int) -> nn.Module:
         networks: Any = super()._build_networks(n_features)
         networks.encoder = StyleEncoder(n_features, self.hidden, self.latent_dim, self.style_dim)
+        shared = networks.decoder.shared_log_variance
+        if shared is not None:
+            nn.init.constant_(shared, math.log(FIRST_VARIANCE))
         return networks
 
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
