@@ -46,7 +46,7 @@ COMMON_CHECKED: dict[str, Any] = {
 CHECKED_SETTINGS: dict[str, dict[str, Any]] = {
     **{name: {"epochs": 10} for name in ("ae", "vae", "beta-vae", "kmeans-vae")},
     "dec": {"pretrain_epochs": 60, "start_restarts": 2, "epochs": 5},
-    "gmvae": {"epochs": 40, "kl_weight": 0.3},
+    "gmvae": {"epochs": 40},
     "aae": {"critic_hidden": (32, 32)},
     "gmm": {"restarts": 1},
     "ae-gmm": {"pretrain_epochs": 60, "pretrain_learning_rate": 5e-3, "start_restarts": 2},

@@ -21,11 +21,12 @@ from pages.shared.session import job_manager
 from tests.conftest import opened_page
 from vade_core import own_data
 from vade_core.cli import main
-from vade_core.data import DataError, load, load_file, stl10
+from vade_core.data import DATASETS, DataError, load, load_file, stl10
 from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
 from vade_core.own_data import kept_data, kept_key
 from vade_core.rebuild import load_dataset
+from vade_core.recorder import delete_run
 from vade_core.runs import Run, list_runs
 
 RNG = np.random.default_rng(0)
@@ -325,6 +326,19 @@ def test_uploads_are_refused_in_a_sentence_and_the_next_is_taken(
     again = opened_page("train", dataset=kept.key)
     assert not again.warning
     assert again.selectbox(key="train-dataset").value == kept.key
+    # A run needs them; without it they can go, and the page goes on with other data.
+    assert any("1 run was made with these data" in found.value for found in again.markdown)
+    with pytest.raises(DataError, match="1 run"):
+        own_data.discard(kept.key)
+    delete_run(run)
+    again.run()
+    again.button(key=f"own-delete-now-{kept.key}").click().run()
+    assert not again.exception
+    assert not kept_data()
+    assert again.selectbox(key="train-dataset").value in DATASETS
+    assert {path.name for path in own_data.own_root().iterdir()} == set()
+    with pytest.raises(DataError, match="no data"):
+        own_data.discard(kept.key)
 
 
 # --- Data of the catalogue that are no files, or a file that a person brings ------------------

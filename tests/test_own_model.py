@@ -33,10 +33,10 @@ def added() -> Iterator[str]:
     assert len(lines) < 30
     name = "vade_core.models.free_bits"
     module = ModuleType(name)
-    exec(compile(model, "README.md", "exec"), module.__dict__)
     found = eval("{" + entry + "}", {"ModelEntry": ModelEntry})
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, name, module)
+        exec(compile(model, "README.md", "exec", dont_inherit=True), module.__dict__)
         patch.setattr(vade_core.models, "free_bits", module, raising=False)
         for key, value in found.items():
             patch.setitem(MODELS, key, value)
@@ -49,13 +49,14 @@ def test_a_model_of_ones_own_takes_a_file_and_an_entry(
     monkeypatch.setenv("VADE_RUNS", str(tmp_path))
     assert main(["models", "--json"]) == 0
     assert f'"{added}"' in capsys.readouterr().out
-    short = ["--dataset", "digits", "--subset", "300", "--hidden", "24", "--epochs", "2"]
+    short = ["--dataset", "digits", "--subset", "300", "--hidden", "24", "--epochs", "2",
+             "--set", "free_nats=4"]  # fmt: skip
     run_id = "own-model"
     assert main(["train", "--model", added, *short, "--maps", "pca", "--out",
                  str(tmp_path / run_id)]) == 0  # fmt: skip
     run = Run(tmp_path / run_id)
     last = run.metrics()[-1]
-    assert last["loss"] == pytest.approx(last["reconstruction"] + max(8.0, last["latent_kl"]), 0.05)
+    assert last["loss"] == pytest.approx(last["reconstruction"] + max(4.0, last["latent_kl"]), 0.05)
     model, samples = load_model(run), load("digits").samples[:50]
     np.testing.assert_array_equal(model.predict(samples), load_model(run).predict(samples))
     for page in ("time-machine", "clusters", "interpolate", "compare", "load"):

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +23,17 @@ import numpy as np
 
 from vade_core.data import DATASETS, DataError, Dataset, DatasetEntry, load_file, load_parts
 from vade_core.data.own_checks import MAX_SAMPLES, Say, size_words, whole_or_text
-from vade_core.runs import runs_root
+from vade_core.runs import Run, RunError, run_folders, runs_root
 
 __all__ = [
     "OwnData",
     "bring_in",
+    "discard",
     "entry_of",
     "keep",
     "kept_data",
     "kept_key",
+    "needed",
     "own_root",
     "take_uploads",
 ]
@@ -209,6 +212,44 @@ def kept_key(data_file: str | None) -> str | None:
     key = f"own-{folder.name}"
     kept = _kept(own_root() / folder.name) if KEY.fullmatch(key) else None
     return key if kept is not None and kept.path.resolve() == Path(data_file).resolve() else None
+
+
+def needed(key: str) -> str | None:
+    """A sentence that says how many runs need kept data; None if no run does."""
+    found = 0
+    for folder in run_folders(runs_root()):
+        try:
+            found += kept_key(Run(folder).config.data_file) == key
+        except RunError:
+            continue
+    if not found:
+        return None
+    if found == 1:
+        return "1 run was made with these data and needs them: delete it first, on Load."
+    return f"{found} runs were made with these data and need them: delete them first, on Load."
+
+
+def discard(key: str) -> None:
+    """Delete kept data for good.
+
+    Raises
+    ------
+    DataError
+        If there are none of that key, if a run needs them, or if they cannot be deleted.
+    """
+    kept = kept_data().get(key)
+    if kept is None:
+        raise DataError(f"There are no data {key[:40]!r} here any more.")
+    if sentence := needed(key):
+        raise DataError(sentence)
+    folder = kept.path.parent
+    # Renamed first: what disappears from the list disappears at once and as a whole.
+    doomed = folder.with_name(f".deleted-{folder.name}-{time.time_ns()}")
+    try:
+        folder.rename(doomed)
+    except OSError as error:
+        raise DataError(f"{folder} cannot be deleted ({error.strerror}).") from error
+    shutil.rmtree(doomed, ignore_errors=True)
 
 
 def _arrays(dataset: Dataset) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from pages.shared.run_cards import plain_label
 from pages.shared.session import fail
 from vade_core.data import DATASETS, DataError, DatasetEntry
-from vade_core.own_data import UPLOAD_BYTES, OwnData, kept_data, take_uploads
+from vade_core.own_data import UPLOAD_BYTES, OwnData, discard, kept_data, needed, take_uploads
 
 __all__ = ["choose_arrived", "dataset_entries", "dataset_words", "draw_own_data", "own_path"]
 
@@ -74,6 +74,7 @@ def draw_own_data(chosen: str) -> None:
     """
     if (kept := kept_data().get(chosen)) is not None:
         st.caption(plain_label(_about(kept)))
+        _draw_discard(kept)
     # New keys after each arrival close the pop-up, which would hide what is said below it, and
     # empty the field.
     arrivals = st.session_state.get(ARRIVALS, 0)
@@ -113,6 +114,32 @@ def draw_own_data(chosen: str) -> None:
             st.rerun()
     if sentence := st.session_state.pop(REFUSED, None):
         fail(plain_label(sentence))
+
+
+def _draw_discard(kept: OwnData) -> None:
+    """Draw where kept data are deleted: opened first, and pressed then."""
+    with st.popover(
+        "Delete these data", icon=":material/delete:", key=f"own-delete-{kept.key}", width="stretch"
+    ):
+        if sentence := needed(kept.key):
+            st.markdown(sentence)
+            return
+        st.markdown(f"**{plain_label(kept.entry.name)}** will be gone from here for good.")
+        st.button(
+            "Delete",
+            type="primary",
+            key=f"own-delete-now-{kept.key}",
+            on_click=_discard,
+            args=(kept.key,),
+            width="stretch",
+        )
+
+
+def _discard(key: str) -> None:
+    try:
+        discard(key)
+    except DataError as error:  # somebody has just started a run with them
+        st.session_state[REFUSED] = str(error)
 
 
 def _about(kept: OwnData) -> str:

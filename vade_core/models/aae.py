@@ -17,6 +17,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
+from vade_core.models.settings import settings
 from vade_core.networks import Decoder
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
@@ -57,6 +58,7 @@ class AAENetworks(nn.Module):
         self.cluster_critic = Critic(n_clusters, critic_hidden)
 
 
+@settings
 class AAE(ClusterMixin, AdversarialModel):
     """Adversarial autoencoder for clustering, after Makhzani et al., section 6.
 
@@ -103,44 +105,23 @@ learning_rate_floor, adam_eps, random_state, device, precision
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 5,
-        hidden: Sequence[int] = (500, 500, 2000),
-        critic_hidden: Sequence[int] = (500, 500),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 0.1,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.critic_hidden = critic_hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 5
+    hidden: Sequence[int] = (500, 500, 2000)
+    critic_hidden: Sequence[int] = (500, 500)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 0.1
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

@@ -10,12 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vade_core.models.fitted_clusters import FittedClusters
+from vade_core.models.settings import settings
 from vade_core.networks import LOG_VARIANCE_BOUND, Networks, unbounded_log_variance
 from vade_core.priors import LatentMoments, Prior, Terms
 from vade_core.samples import DeviceSamples
 from vade_core.training import Phase
 
 
+@settings
 class AE(FittedClusters):
     """Autoencoder: a sample is encoded as a point, and decoded again.
 
@@ -42,40 +44,21 @@ learning_rate, decay, decay_every, learning_rate_floor, adam_eps, random_state, 
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 10
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     @torch.no_grad()
     def _build_networks(self, n_features: int) -> Networks:

@@ -21,6 +21,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
+from vade_core.models.settings import settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
@@ -40,6 +41,7 @@ class CGANNetworks(nn.Module):
         self.encoder = encoder
 
 
+@settings
 class ConditionalGAN(SupervisedModel, AdversarialModel):
     """Conditional GAN after Mirza and Osindero: a class and noise make a sample. Supervised.
 
@@ -85,36 +87,19 @@ random_state, device, precision
     classes_ : ndarray, shape (C,)
     """
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    latent_dim: int = 20
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None

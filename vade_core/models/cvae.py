@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from vade_core.mixture import kl_to_standard_normal
+from vade_core.models.settings import settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.networks import (
     Decoder,
@@ -58,6 +59,7 @@ class ConditionalNetworks(Networks):
         )
 
 
+@settings
 class CVAE(SupervisedModel):
     """Conditional VAE: the one-hot label is joined to x and to z, so that z is left with style.
 
@@ -87,44 +89,23 @@ device, precision
     classes_ : ndarray, shape (C,)
     """
 
-    def __init__(
-        self,
-        *,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.n_draws = n_draws
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    latent_dim: int = 20
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vade_core import mixture
 from vade_core.initialise import from_clusters, kmeans_start
 from vade_core.models.base import CHUNK, LatentModel
+from vade_core.models.settings import settings
 from vade_core.networks import LOG_VARIANCE_BOUND
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import Prior
@@ -22,6 +23,7 @@ from vade_core.student_clusters import StudentClusters, target_distribution
 from vade_core.training import Phase, as_float, decayed
 
 
+@settings
 class DEC(ClusterMixin, LatentModel):
     """Deep embedded clustering (arXiv 1511.06335).
 
@@ -76,52 +78,27 @@ class DEC(ClusterMixin, LatentModel):
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretraining: str = "autoencoder",
-        pretrain_epochs: int = 20,
-        pretrain_learning_rate: float = 1e-3,
-        start_restarts: int = 20,
-        epochs: int = 30,
-        target_every: int = 140,
-        tolerance: float | None = 0.001,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.pretraining = pretraining
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.start_restarts = start_restarts
-        self.epochs = epochs
-        self.target_every = target_every
-        self.tolerance = tolerance
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 10
+    hidden: Sequence[int] = (500, 500, 2000)
+    pretraining: str = "autoencoder"
+    pretrain_epochs: int = 20
+    pretrain_learning_rate: float = 1e-3
+    start_restarts: int = 20
+    epochs: int = 30
+    target_every: int = 140
+    tolerance: float | None = 0.001
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return StudentClusters(self.n_clusters, self.latent_dim)

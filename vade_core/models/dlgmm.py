@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from vade_core import mixture
 from vade_core.models.base import LatentModel
+from vade_core.models.settings import settings
 from vade_core.networks import bounded_log_variance, hidden_layers
 from vade_core.priors import Prior, Terms, UnitGaussians
 from vade_core.samples import DeviceSamples, Samples
@@ -122,6 +123,7 @@ class DirichletGaussians(UnitGaussians):
         self.register_buffer("beta", beta)
 
 
+@settings
 class DLGMM(ClusterMixin, LatentModel):
     """Deep latent Gaussian mixture model.
 
@@ -173,50 +175,26 @@ device, precision
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        separation: float = 2.0,
-        concentration: float = 0.1,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.separation = separation
-        self.concentration = concentration
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.n_draws = n_draws
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 10
+    separation: float = 2.0
+    concentration: float = 0.1
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return DirichletGaussians(

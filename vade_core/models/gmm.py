@@ -16,6 +16,7 @@ from torch import Tensor
 
 from vade_core.fixed_mixture import FixedMixture
 from vade_core.models.base import ACCEPTED, CHUNK
+from vade_core.models.settings import settings
 from vade_core.models.without_networks import WithoutNetworks
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples, Samples, chunks, dense
@@ -25,6 +26,7 @@ from vade_core.training import as_float
 MIXTURE_SAMPLE = 10_000
 
 
+@settings
 class DataMixture(WithoutNetworks):
     """A Gaussian mixture with diagonal covariances on the raw values, by EM: the papers' GMM.
 
@@ -64,20 +66,11 @@ class DataMixture(WithoutNetworks):
 
     _words = "A Gaussian mixture on the data, by EM"
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        restarts: int = 10,
-        regularisation: float = 0.01,
-        likelihood: str = "auto",
-        random_state: int | None = 0,
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.restarts = restarts
-        self.regularisation = regularisation
-        self.likelihood = likelihood
-        self.random_state = random_state
+    n_clusters: int = 10
+    restarts: int = 10
+    regularisation: float = 0.01
+    likelihood: str = "auto"
+    random_state: int | None = 0
 
     @property
     def latent_size(self) -> int:

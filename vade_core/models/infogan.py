@@ -20,6 +20,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
+from vade_core.models.settings import settings
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
@@ -82,6 +83,7 @@ class InfoGANNetworks(nn.Module):
         return self.critic
 
 
+@settings
 class InfoGAN(ClusterMixin, AdversarialModel):
     """InfoGAN after Chen et al.: noise, continuous codes and a cluster make a sample.
 
@@ -135,44 +137,23 @@ random_state, device, precision
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 62,
-        n_codes: int = 2,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        information_weight: float = 1.0,
-        code_weight: float = 0.1,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.n_codes = n_codes
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.information_weight = information_weight
-        self.code_weight = code_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 62
+    n_codes: int = 2
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    information_weight: float = 1.0
+    code_weight: float = 0.1
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from vade_core.initialise import RESTART_SAMPLE
 from vade_core.models.base import CHUNK, LatentModel
+from vade_core.models.settings import settings
 from vade_core.priors import KMeansCentres, Prior
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase, as_float
@@ -76,6 +77,7 @@ def renewed_centres(
     return centres[linear_sum_assignment(moved)[1]]
 
 
+@settings
 class KMeansVAE(ClusterMixin, LatentModel):
     """VAE with prior N(nearest k-means centre of the latents, I): unsupervised clusters.
 
@@ -107,46 +109,24 @@ device, precision
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.n_draws = n_draws
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 20
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return KMeansCentres(self.n_clusters, self.latent_dim)

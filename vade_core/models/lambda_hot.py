@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from vade_core.models.settings import settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.priors import LambdaHot as LambdaHotPrior
 from vade_core.priors import Prior
@@ -15,6 +16,7 @@ from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
 
 
+@settings
 class LambdaHot(SupervisedModel):
     """VAE with prior N(lambda * onehot(y), I): supervised, latent dimensions that mean classes.
 
@@ -37,46 +39,24 @@ device, precision
     classes_ : ndarray, shape (C,)
     """
 
-    def __init__(
-        self,
-        *,
-        strength: float = 5.0,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.strength = strength
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.n_draws = n_draws
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    strength: float = 5.0
+    latent_dim: int = 20
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None

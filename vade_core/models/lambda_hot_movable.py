@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +11,14 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 
 from vade_core.models.lambda_hot import LambdaHot
+from vade_core.models.settings import settings
 from vade_core.priors import LambdaHot as LambdaHotPrior
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples
 from vade_core.training import Phase
 
 
+@settings
 class LambdaHotMovable(LambdaHot):
     """Lambda-Hot VAE whose class centres start at lambda * onehot(y) and are learnt.
 
@@ -55,50 +56,7 @@ device, precision
         Euclidean distances of the centres; lambda * sqrt(2) at the start.
     """
 
-    def __init__(
-        self,
-        *,
-        strength: float = 5.0,
-        held_epochs: int = 2,
-        latent_dim: int = 20,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            strength=strength,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            n_draws=n_draws,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            decay=decay,
-            decay_every=decay_every,
-            learning_rate_floor=learning_rate_floor,
-            adam_eps=adam_eps,
-            reconstruction_weight=reconstruction_weight,
-            kl_weight=kl_weight,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
-        self.held_epochs = held_epochs
+    held_epochs: int = 2
 
     def _build_prior(self) -> Prior:
         return LambdaHotPrior(len(self.classes_), self.latent_dim, self.strength, movable=True)

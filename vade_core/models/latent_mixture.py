@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import field
 from itertools import takewhile
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from vade_core.fixed_mixture import FixedMixture
 from vade_core.initialise import STARTS
+from vade_core.models.settings import settings
 from vade_core.models.vade import VaDE
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import Prior
@@ -18,6 +19,7 @@ from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
 
 
+@settings
 class LatentMixture(VaDE):
     """A mixture on pretrained latents, and no VaDE after it: AE+GMM, AE+k-means, VAE+GMM and
     AE+UMAP+GMM.
@@ -47,41 +49,19 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         Clusters of the training samples, as the start found them.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretraining: str = "autoencoder",
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start: str = "gmm",
-        start_restarts: int = 10,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
-        super().__init__(
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            pretraining=pretraining,
-            pretrain_epochs=pretrain_epochs,
-            pretrain_learning_rate=pretrain_learning_rate,
-            start=start,
-            start_restarts=start_restarts,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            batch_size=batch_size,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
+    # What VaDE's own epochs would need: there are none.
+    clamped_epochs: int = field(init=False, default=0)
+    most_leaving: float | None = field(init=False, default=None)
+    epochs: int = field(init=False, default=30)
+    n_init: int = field(init=False, default=1)
+    n_draws: int = field(init=False, default=1)
+    learning_rate: float = field(init=False, default=2e-3)
+    decay: float = field(init=False, default=0.9)
+    decay_every: int = field(init=False, default=10)
+    learning_rate_floor: float = field(init=False, default=2e-4)
+    adam_eps: float = field(init=False, default=1e-4)
+    reconstruction_weight: float = field(init=False, default=1.0)
+    kl_weight: float = field(init=False, default=1.0)
 
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         if self.pretraining not in PRETRAINING or self.pretrain_epochs < 1:
@@ -98,53 +78,8 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         self.labels_ = self.start_clusters_
 
 
-class NamedMixture(LatentMixture):
-    """Base of the mixtures that the papers name: their stages are no settings.
-
-    Attributes
-    ----------
-    stages : tuple of two str
-        A :class:`LatentMixture`'s ``pretraining`` and ``start``.
-    """
-
-    stages: ClassVar[tuple[str, str]]
-
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start_restarts: int = 10,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        batch_size: int = 256,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        pretraining, start = self.stages
-        super().__init__(
-            pretraining=pretraining,
-            start=start,
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            pretrain_epochs=pretrain_epochs,
-            pretrain_learning_rate=pretrain_learning_rate,
-            start_restarts=start_restarts,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            batch_size=batch_size,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
-
-
-class AEMixture(NamedMixture):
+@settings
+class AEMixture(LatentMixture):
     """AE+GMM: an autoencoder, and a diagonal Gaussian mixture on its latents by EM.
 
     It is the start of a VaDE with the same settings; there are no epochs beyond the
@@ -158,10 +93,12 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`.
     """
 
-    stages = ("autoencoder", "gmm")
+    pretraining: str = field(init=False, default="autoencoder")
+    start: str = field(init=False, default="gmm")
 
 
-class VAEMixture(NamedMixture):
+@settings
+class VAEMixture(LatentMixture):
     """VAE+GMM: a plain VAE, and a diagonal Gaussian mixture on its posterior means by EM.
 
     The mixture takes the place of the VAE's own prior: samples are drawn from it. The VAE of
@@ -174,10 +111,12 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`; the VAE's epochs are ``pretrain_epochs``.
     """
 
-    stages = ("vae", "gmm")
+    pretraining: str = field(init=False, default="vae")
+    start: str = field(init=False, default="gmm")
 
 
-class AEKMeans(NamedMixture):
+@settings
+class AEKMeans(LatentMixture):
     """AE+k-means: an autoencoder, and k-means on its latents.
 
     A sample goes to the nearest centre. That is the most responsible component of
@@ -197,7 +136,8 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         What assigns clusters.
     """
 
-    stages = ("autoencoder", "kmeans")
+    pretraining: str = field(init=False, default="autoencoder")
+    start: str = field(init=False, default="kmeans")
 
     def _assemble(self, n_features: int) -> None:
         super()._assemble(n_features)

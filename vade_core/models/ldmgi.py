@@ -20,6 +20,7 @@ from vade_core.local_discriminants import (
     smallest_eigenvectors,
 )
 from vade_core.models.base import CHUNK
+from vade_core.models.settings import settings
 from vade_core.models.without_networks import WithoutNetworks
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples, Samples, chunks
@@ -28,6 +29,7 @@ from vade_core.training import as_float
 PICTURED = 10  # nearest training samples whose mean a latent is decoded to
 
 
+@settings
 class LDMGI(WithoutNetworks):
     """Local discriminant models and global integration, a spectral clustering of the samples.
 
@@ -81,22 +83,12 @@ class LDMGI(WithoutNetworks):
     _words = "Local discriminant models, integrated"
     _fitted = "embedding_"
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        n_neighbours: int = 5,
-        regularisation: float = 0.01,
-        most_samples: int = 10_000,
-        likelihood: str = "auto",
-        random_state: int | None = 0,
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.n_neighbours = n_neighbours
-        self.regularisation = regularisation
-        self.most_samples = most_samples
-        self.likelihood = likelihood
-        self.random_state = random_state
+    n_clusters: int = 10
+    n_neighbours: int = 5
+    regularisation: float = 0.01
+    most_samples: int = 10_000
+    likelihood: str = "auto"
+    random_state: int | None = 0
 
     @property
     def latent_size(self) -> int:

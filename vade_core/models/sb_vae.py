@@ -10,6 +10,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from vade_core.models.settings import settings
 from vade_core.models.vae import VAE
 from vade_core.networks import hidden_layers
 from vade_core.priors import Prior, Terms
@@ -47,6 +48,7 @@ class StickEncoder(nn.Module):
         return found
 
 
+@settings
 class SBVAE(VAE):
     """Stick-breaking variational autoencoder (arXiv 1605.06197, section 4).
 
@@ -84,50 +86,8 @@ device, precision
         Clusters of the training samples, set by ``fit``.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 50,
-        concentration: float = 5.0,
-        hidden: Sequence[int] = (500, 500, 2000),
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        epochs: int = 30,
-        batch_size: int = 256,
-        learning_rate: float = 1e-3,
-        decay: float = 1.0,
-        decay_every: int = 10,
-        learning_rate_floor: float = 0.0,
-        adam_eps: float = 1e-8,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        super().__init__(
-            n_clusters=n_clusters,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            likelihood=likelihood,
-            observation_variance=observation_variance,
-            n_draws=n_draws,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            decay=decay,
-            decay_every=decay_every,
-            learning_rate_floor=learning_rate_floor,
-            adam_eps=adam_eps,
-            reconstruction_weight=reconstruction_weight,
-            kl_weight=kl_weight,
-            random_state=random_state,
-            device=device,
-            precision=precision,
-        )
-        self.concentration = concentration
+    latent_dim: int = 50
+    concentration: float = 5.0
 
     def _build_prior(self) -> Prior:
         return StickBreaking(self.latent_dim, self.concentration)

@@ -16,6 +16,7 @@ from torch import Tensor
 from vade_core.communities import raw_edge_information
 from vade_core.initialise import STARTS
 from vade_core.models.base import ACCEPTED, LatentModel
+from vade_core.models.settings import settings
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
@@ -28,6 +29,7 @@ POSTERIOR_SHARE = 0.3
 GUARDED_SAMPLE = 10_000  # samples that are looked at, after every epoch, for how many have left
 
 
+@settings
 class VaDE(ClusterMixin, LatentModel):
     """Variational deep embedding: cluster and generate with one model, without labels.
 
@@ -83,62 +85,32 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         Of each of the ``n_init`` trainings, in nats, set by ``fit`` where there are several.
     """
 
-    def __init__(
-        self,
-        *,
-        n_clusters: int = 10,
-        latent_dim: int = 10,
-        hidden: Sequence[int] = (500, 500, 2000),
-        pretraining: str = "autoencoder",
-        pretrain_epochs: int = 10,
-        pretrain_learning_rate: float = 1e-3,
-        start: str = "gmm",
-        start_restarts: int = 10,
-        clamped_epochs: int = 0,
-        most_leaving: float | None = None,
-        epochs: int = 30,
-        n_init: int = 1,
-        likelihood: str = "auto",
-        observation_variance: str = "shared",
-        n_draws: int = 1,
-        batch_size: int = 256,
-        learning_rate: float = 2e-3,
-        decay: float = 0.9,
-        decay_every: int = 10,
-        learning_rate_floor: float = 2e-4,
-        adam_eps: float = 1e-4,
-        reconstruction_weight: float = 1.0,
-        kl_weight: float = 1.0,
-        random_state: int | None = 0,
-        device: str = "auto",
-        precision: str = "auto",
-    ) -> None:
-        self.n_clusters = n_clusters
-        self.latent_dim = latent_dim
-        self.hidden = hidden
-        self.pretraining = pretraining
-        self.pretrain_epochs = pretrain_epochs
-        self.pretrain_learning_rate = pretrain_learning_rate
-        self.start = start
-        self.start_restarts = start_restarts
-        self.clamped_epochs = clamped_epochs
-        self.most_leaving = most_leaving
-        self.epochs = epochs
-        self.n_init = n_init
-        self.likelihood = likelihood
-        self.observation_variance = observation_variance
-        self.n_draws = n_draws
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.decay = decay
-        self.decay_every = decay_every
-        self.learning_rate_floor = learning_rate_floor
-        self.adam_eps = adam_eps
-        self.reconstruction_weight = reconstruction_weight
-        self.kl_weight = kl_weight
-        self.random_state = random_state
-        self.device = device
-        self.precision = precision
+    n_clusters: int = 10
+    latent_dim: int = 10
+    hidden: Sequence[int] = (500, 500, 2000)
+    pretraining: str = "autoencoder"
+    pretrain_epochs: int = 10
+    pretrain_learning_rate: float = 1e-3
+    start: str = "gmm"
+    start_restarts: int = 10
+    clamped_epochs: int = 0
+    most_leaving: float | None = None
+    epochs: int = 30
+    n_init: int = 1
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    batch_size: int = 256
+    learning_rate: float = 2e-3
+    decay: float = 0.9
+    decay_every: int = 10
+    learning_rate_floor: float = 2e-4
+    adam_eps: float = 1e-4
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return GaussianMixture(self.n_clusters, self.latent_dim)
