@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import doctest
+import inspect
 import json
 import math
 import shutil
@@ -353,6 +354,27 @@ def test_a_model_without_stages_has_no_strip(made: Path) -> None:
     run = Run(made / "vae")
     assert stages_of(run.config, run.metrics()) == []
     assert stages_brief(run.config, run.metrics()) == ""
+
+
+def test_stages_that_a_model_settles_by_itself_are_shown_too() -> None:
+    def of(model: str, **parameters: Any) -> RunConfig:
+        return dataclasses.replace(config_of(), model=model, parameters=parameters)
+
+    mixture, lines = of("ae-kmeans", pretrain_epochs=2), LINES[:3]
+    assert [stage.title for stage in stages_of(mixture, lines)] == [
+        "Pretraining: Autoencoder", "Start: k-means",
+    ]  # fmt: skip
+    assert stages_brief(mixture, lines) == "pretraining 2 → k-means by itself 96.0 %"
+    dec = of("dec", pretraining="stacked", pretrain_epochs=2, epochs=1)
+    assert [stage.title for stage in stages_of(dec, [*lines, line("train", acc=0.97)])] == [
+        "Pretraining: Layer by layer", "Start: k-means", "Training",
+    ]  # fmt: skip
+    # What the registry says is what the classes do.
+    for entry in MODELS.values():
+        fixed = {name: getattr(entry.estimator, name, None) for name in ("pretraining", "start")}
+        settings = inspect.signature(entry.estimator).parameters
+        known = {name: way for name, way in fixed.items() if way and name not in settings}
+        assert {**known, **({"start": "kmeans"} if entry.name == "dec" else {})} == entry.stages
 
 
 def test_without_labels_a_stage_tells_what_there_is() -> None:

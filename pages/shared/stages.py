@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.shared.session import duration, percent
 from vade_core.archive_checks import is_number
+from vade_core.models import MODELS
 from vade_core.runs import RUNNING_STATES, UNTRAINED, RunConfig
 
 Line = Mapping[str, Any]
@@ -99,9 +100,15 @@ def method_words(titles: Mapping[str, str], name: Any) -> str:
     return titles.get(str(name), str(name).replace("_", " ").capitalize())
 
 
+def parameters_of(config: RunConfig) -> dict[str, Any]:
+    """A run's settings, with the stages that its model settles by itself."""
+    own = MODELS[config.model].stages if config.model in MODELS else {}
+    return {**own, **config.parameters}
+
+
 def start_words(config: RunConfig) -> str:
-    """By which method a run's mixture was started; empty for a model without a start."""
-    name = config.parameters.get("start")
+    """By which method a run's clusters were started; empty for a model without a start."""
+    name = parameters_of(config).get("start")
     return "" if name is None else method_words(STARTS, name)
 
 
@@ -154,7 +161,7 @@ def stages_of(
     list of Stage
         Empty for a model that has no such stages.
     """
-    plan = _plan(config.parameters)
+    plan = _plan(parameters_of(config))
     if len(plan) < 2:
         return []
     trained = (status or {}).get("state") in RUNNING_STATES
@@ -183,7 +190,6 @@ def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     0 is a stage that is switched off, 1 a start.
     """
     plan: dict[str, int | None] = {}
-    whole = _count(parameters.get("epochs"))
     if (pretraining := parameters.get("pretraining")) is not None:
         epochs = _count(parameters.get("pretrain_epochs"))
         # Layer by layer, every layer has epochs of its own.
@@ -195,7 +201,9 @@ def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     held = 0
     if "clamped_epochs" in parameters:
         held = plan["clamped"] = _count(parameters["clamped_epochs"]) or 0
-    plan["free" if held else "train"] = None if whole is None else max(1, whole - held)
+    if "epochs" in parameters:  # else a baseline, which ends with its start
+        whole = _count(parameters["epochs"])
+        plan["free" if held else "train"] = None if whole is None else max(1, whole - held)
     return plan
 
 
@@ -214,7 +222,7 @@ def _last(lines: Sequence[Line], phase: str) -> Line:
 def _title(phase: str, config: RunConfig) -> str:
     if phase == "start":
         return f"{STAGES[phase]}: {start_words(config)}"
-    pretraining = config.parameters.get("pretraining")
+    pretraining = parameters_of(config).get("pretraining")
     if phase == "pretrain" and pretraining not in (None, "none"):
         return f"{STAGES[phase]}: {method_words(PRETRAININGS, pretraining)}"
     return STAGES[phase]
@@ -345,7 +353,7 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
     Only the start has a score here: that of the whole run stands beside it.
     """
     parts = []
-    for phase, epochs in (plan := _plan(config.parameters)).items():
+    for phase, epochs in (plan := _plan(parameters_of(config))).items():
         own = _of(lines, phase)
         if epochs == 0 and not own:
             parts.append(_BRIEF_OFF[phase])

@@ -5,7 +5,8 @@ A model's class is imported when it is first asked for: a list of names needs no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -56,6 +57,8 @@ class ModelEntry:
         Whether it is what models are held against; most of them have no epochs of their own.
     dimension_per_class : bool
         Whether it needs a latent dimension for each class.
+    stages : mapping of str to str
+        ``pretraining`` and ``start``, where the model itself settles them and they are no settings.
     """
 
     name: str
@@ -68,6 +71,7 @@ class ModelEntry:
     source: str
     baseline: bool = False
     dimension_per_class: bool = False
+    stages: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def estimator(self) -> type[LatentModel]:
@@ -189,6 +193,7 @@ MODELS: dict[str, ModelEntry] = {
         summary="An autoencoder's encoder, pulled towards its own surest clusters; no prior.",
         source="Xie, Girshick, Farhadi, Unsupervised Deep Embedding for Clustering Analysis "
         "(arXiv 1511.06335, ICML 2016)",
+        stages={"start": "kmeans"},
     ),
     "aae": ModelEntry(
         "aae",
@@ -265,6 +270,7 @@ MODELS: dict[str, ModelEntry] = {
         summary="A Gaussian mixture on the latents of an autoencoder, which is then left alone.",
         source="Jiang et al., Variational Deep Embedding (arXiv 1611.05148, IJCAI 2017), table 2",
         baseline=True,
+        stages={"pretraining": "autoencoder", "start": "gmm"},
     ),
     "ae-kmeans": ModelEntry(
         "ae-kmeans",
@@ -277,6 +283,7 @@ MODELS: dict[str, ModelEntry] = {
         source="Xie, Girshick, Farhadi, Unsupervised Deep Embedding for Clustering Analysis "
         "(ICML 2016), table 2",
         baseline=True,
+        stages={"pretraining": "autoencoder", "start": "kmeans"},
     ),
     "vae-gmm": ModelEntry(
         "vae-gmm",
@@ -288,6 +295,7 @@ MODELS: dict[str, ModelEntry] = {
         summary="A Gaussian mixture on the latents of a VAE, in place of its prior.",
         source="Jiang et al., Variational Deep Embedding (arXiv 1611.05148, IJCAI 2017), table 2",
         baseline=True,
+        stages={"pretraining": "vae", "start": "gmm"},
     ),
     "ldmgi": ModelEntry(
         "ldmgi",
