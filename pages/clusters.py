@@ -45,6 +45,7 @@ from pages.shared.studio_facts import StudioFacts, gather_facts
 from pages.shared.studio_files import clusters_csv, samples_npz, served_by
 from vade_core.colours import legend_of_numbers
 from vade_core.data import DataError
+from vade_core.models import MODELS
 from vade_core.runs import RUNNING_STATES, Run, RunError
 
 LINK_NAMES = ("count", "temperature", "seed", "order")
@@ -76,8 +77,12 @@ def main() -> None:
 
 
 def draws_by_cluster(summary: dict[str, Any]) -> bool:
-    """Whether a run is what this page likes to open with: a finished VaDE."""
-    return summary["model"] == "vade" and summary["acc"] is not None
+    """Whether a run is what this page likes to open with: a finished model that sorts samples by
+    a prior of its own, and was told no label."""
+    entry = MODELS.get(summary["model"])
+    if entry is None or entry.supervised or entry.baseline or not entry.own_clusters:
+        return False
+    return summary["acc"] is not None
 
 
 def draw_run(run: Run, live: bool) -> None:

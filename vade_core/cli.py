@@ -97,7 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         "again. Computes nothing; benchmarks/papers.py does.",
     )
     papers.add_argument("--table", metavar="NAME", help="this one alone")
-    papers.add_argument("--json", action="store_true", help="print one JSON object")
+    form = papers.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object")
+    form.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     papers.set_defaults(command=_papers)
 
     train = commands.add_parser(
@@ -565,11 +567,14 @@ def _record(options: argparse.Namespace) -> int:
 
 def _papers(options: argparse.Namespace) -> int:
     from vade_core.papers import glance, paper_tables
-    from vade_core.papers_text import as_json, glance_words, table_text
+    from vade_core.papers_text import as_json, glance_words, table_markdown, table_text
 
     tables = paper_tables([] if options.table is None else [options.table])
     if options.json:
         print(json.dumps(as_json(tables)))
+        return 0
+    if options.markdown:
+        print("\n\n".join(table_markdown(table) for table in tables if table.cells))
         return 0
     parts = [table_text(table) for table in tables]
     if options.table is None:

@@ -7,7 +7,15 @@ from typing import Any
 
 from vade_core.papers import Glance, PaperTable, TableCell, glance
 
-__all__ = ["MARKS", "as_json", "glance_words", "measured_words", "reported_words", "table_text"]
+__all__ = [
+    "MARKS",
+    "as_json",
+    "glance_words",
+    "measured_words",
+    "reported_words",
+    "table_markdown",
+    "table_text",
+]
 
 MARKS = {"reached": "✓", "not reached": "✗", "measured": "·", "not measured": "…"}
 """A sign for each state of a figure, so that it is told without colour."""
@@ -90,6 +98,32 @@ def table_text(table: PaperTable) -> str:
         missing = f" (without {', '.join(shown.missing)})" if shown.there and shown.missing else ""
         parts.append(f"{shown.picture.title}: {place}{missing}")
     return "\n".join([*parts, *table.problems])
+
+
+def table_markdown(table: PaperTable) -> str:
+    """A table as Markdown, as the README has it: data sets of which nothing is measured left out.
+
+    The measure is named in the heading where all lines share it.
+    """
+    there = {cell.dataset for cell in table.cells if cell.measured is not None}
+    cells = [cell for cell in table.cells if cell.dataset in there]
+    measures = {cell.measure.title for cell in cells}
+    shared = f", {measures.pop()}" if len(measures) == 1 else ""
+    rows = [["", "data set", "method", f"reported{shared}", f"here{shared}", "seeds"]]
+    rows.append(["---", "---", "---", "---:", "---:", "---"])
+    for cell in cells:
+        measure = "" if shared else f", {cell.measure.title}"
+        rows.append(
+            [
+                MARKS[cell.state],
+                cell.dataset,
+                f"{cell.line.title}{measure}",
+                reported_words(cell),
+                measured_words(cell),
+                seeds_words(cell).removeprefix("seeds ").removeprefix("seed "),
+            ]
+        )
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def as_json(tables: Sequence[PaperTable]) -> dict[str, Any]:

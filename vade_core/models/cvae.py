@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from vade_core.mixture import kl_to_standard_normal
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.networks import (
     Decoder,
@@ -60,7 +60,7 @@ class ConditionalNetworks(Networks):
 
 
 @settings
-class CVAE(SupervisedModel):
+class CVAE(ElboSettings, SupervisedModel):
     """Conditional VAE: the one-hot label is joined to x and to z, so that z is left with style.
 
     Trained on the ELBO of log p(x|y), with q(z|x, y), p(x|z, y) and the prior N(0, I) for z
@@ -90,22 +90,6 @@ device, precision
     """
 
     latent_dim: int = 20
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vade_core import mixture
 from vade_core.models.base import LatentModel
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import bounded_log_variance, hidden_layers
 from vade_core.priors import Prior, Terms, UnitGaussians
 from vade_core.samples import DeviceSamples, Samples
@@ -124,7 +124,7 @@ class DirichletGaussians(UnitGaussians):
 
 
 @settings
-class DLGMM(ClusterMixin, LatentModel):
+class DLGMM(ClusterMixin, ElboSettings, LatentModel):
     """Deep latent Gaussian mixture model.
 
     After Nalisnick, Hertel and Smyth, *Approximate Inference for Deep Latent Gaussian Mixtures*
@@ -176,25 +176,8 @@ device, precision
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
     separation: float = 2.0
     concentration: float = 0.1
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return DirichletGaussians(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vade_core import mixture
 from vade_core.models.base import LatentModel
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import Encoder, Posterior, bounded_log_variance, sample_posterior
 from vade_core.priors import Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
@@ -57,7 +57,7 @@ class StyleEncoder(Encoder):
 
 
 @settings
-class GMVAE(ClusterMixin, LatentModel):
+class GMVAE(ClusterMixin, ElboSettings, LatentModel):
     """Gaussian mixture VAE of Dilokthanakul et al., as Orbay (2020) used it.
 
     Generation: w ~ N(0, I), c ~ Cat(1 / K), z ~ N(mu_c(w), diag(sigma_c^2(w))), x ~ p(x|z). The
@@ -107,25 +107,8 @@ device, precision
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
     style_dim: int = 2
     minimum_information: float = 1.5
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return StyleMixture(self.n_clusters, self.latent_dim, self.style_dim)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from vade_core.initialise import RESTART_SAMPLE
 from vade_core.models.base import CHUNK, LatentModel
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.priors import KMeansCentres, Prior
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase, as_float
@@ -78,7 +78,7 @@ def renewed_centres(
 
 
 @settings
-class KMeansVAE(ClusterMixin, LatentModel):
+class KMeansVAE(ClusterMixin, ElboSettings, LatentModel):
     """VAE with prior N(nearest k-means centre of the latents, I): unsupervised clusters.
 
     Before every epoch k-means sorts the posterior means of the training samples, the first time
@@ -111,22 +111,6 @@ device, precision
 
     n_clusters: int = 10
     latent_dim: int = 20
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return KMeansCentres(self.n_clusters, self.latent_dim)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.priors import LambdaHot as LambdaHotPrior
 from vade_core.priors import Prior
@@ -17,7 +15,7 @@ from vade_core.training import Phase
 
 
 @settings
-class LambdaHot(SupervisedModel):
+class LambdaHot(ElboSettings, SupervisedModel):
     """VAE with prior N(lambda * onehot(y), I): supervised, latent dimensions that mean classes.
 
     A sample is classified by the largest of the first C dimensions of its posterior mean (the
@@ -41,22 +39,6 @@ device, precision
 
     strength: float = 5.0
     latent_dim: int = 20
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, dataclass_transform
 
@@ -25,3 +26,29 @@ def settings(model: type[T]) -> type[T]:
     """
     # Models are equal if they are the same, and print themselves as scikit-learn's do.
     return dataclass(kw_only=True, eq=False, repr=False)(model)
+
+
+@settings
+class ElboSettings:
+    """Settings of the models that minimise -ELBO by Adam from its first step.
+
+    What they mean stands in :class:`vade_core.models.VAE`.
+    """
+
+    latent_dim: int = 10
+    hidden: Sequence[int] = (500, 500, 2000)
+    likelihood: str = "auto"
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    decay: float = 1.0
+    decay_every: int = 10
+    learning_rate_floor: float = 0.0
+    adam_eps: float = 1e-8
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
+    random_state: int | None = 0
+    device: str = "auto"
+    precision: str = "auto"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 from vade_core.communities import raw_edge_information
 from vade_core.initialise import STARTS
 from vade_core.models.base import ACCEPTED, LatentModel
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
@@ -30,7 +30,7 @@ GUARDED_SAMPLE = 10_000  # samples that are looked at, after every epoch, for ho
 
 
 @settings
-class VaDE(ClusterMixin, LatentModel):
+class VaDE(ClusterMixin, ElboSettings, LatentModel):
     """Variational deep embedding: cluster and generate with one model, without labels.
 
     Generation: c ~ Cat(pi), z ~ N(mu_c, sigma_c^2 I), x ~ p(x|z). The cluster of a sample is
@@ -86,8 +86,6 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
-    hidden: Sequence[int] = (500, 500, 2000)
     pretraining: str = "autoencoder"
     pretrain_epochs: int = 10
     pretrain_learning_rate: float = 1e-3
@@ -95,22 +93,11 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     start_restarts: int = 10
     clamped_epochs: int = 0
     most_leaving: float | None = None
-    epochs: int = 30
     n_init: int = 1
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    batch_size: int = 256
     learning_rate: float = 2e-3
     decay: float = 0.9
-    decay_every: int = 10
     learning_rate_floor: float = 2e-4
     adam_eps: float = 1e-4
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return GaussianMixture(self.n_clusters, self.latent_dim)

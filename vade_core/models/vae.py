@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from vade_core.models.fitted_clusters import FittedClusters
-from vade_core.models.settings import settings
+from vade_core.models.settings import ElboSettings, settings
 from vade_core.priors import Prior, StandardNormal
 from vade_core.samples import DeviceSamples
 from vade_core.training import Phase
 
 
 @settings
-class VAE(FittedClusters):
+class VAE(ElboSettings, FittedClusters):
     """Variational autoencoder with prior N(0, I).
 
     It has no clusters of its own. So that it can be compared, a seeded Gaussian mixture with
@@ -56,23 +54,6 @@ class VAE(FittedClusters):
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return StandardNormal(self.latent_dim)
