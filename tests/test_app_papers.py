@@ -41,7 +41,7 @@ def test_the_glance_the_tables_and_the_links(
         scores = {"acc": 0.97 + seed / 100}
         leave(tmp_path, "accuracy/robust", "mnist", seed, scores=scores, curve=curve)
     leave(tmp_path, "accuracy/gmm", "mnist", 0, scores={"acc": 0.5})
-    leave(tmp_path, "accuracy/aae-robust", "mnist", 0, scores={"acc": 0.5})
+    leave(tmp_path, "accuracy/aae-robust", "har", 0, scores={"acc": 0.5})
     (tmp_path / "accuracy/mnist/gmm/seed-1.json").write_text("[]", encoding="utf-8")
     app = opened()
     words = shown(app)
@@ -53,7 +53,7 @@ def test_the_glance_the_tables_and_the_links(
     kept = Path(papers_measured.__file__).with_name("papers_reasons.json")
     reasons = json.loads(kept.read_text(encoding="utf-8"))
     assert f"**GMM, ACC, mnist.** {reasons['vade-acc']['mnist/gmm/acc']}" in words
-    assert "**AAE, ACC, mnist.** Nobody has said why yet." in words
+    assert "**AAE, ACC, har.** Nobody has said why yet." in words
     assert any("seed-1.json" in warning.value for warning in app.warning)
     commands = "\n".join(code.value for code in app.code)
     assert "python benchmarks/papers.py --table vade-acc --dataset har --cell dec" in commands

@@ -156,6 +156,20 @@ def test_a_free_k_comes_and_goes_by_link(open_page: Callable[..., AppTest], queu
     assert configs(queue)[0].clusters == 9
 
 
+def test_k_follows_the_classes_until_somebody_chooses_another(
+    open_page: Callable[..., AppTest],
+) -> None:
+    page = open_page()
+    page.selectbox(key="train-dataset").set_value("har").run()
+    assert page.number_input(key="train-k_free").value == 6
+    page.selectbox(key="train-dataset").set_value("digits").run()
+    assert page.segmented_control(key="train-k").value == "10"
+    page.segmented_control(key="train-k").set_value("7").run()
+    page.selectbox(key="train-dataset").set_value("har").run()
+    assert page.segmented_control(key="train-k").value == "7"
+    assert open_page(dataset="har", k="10").segmented_control(key="train-k").value == "10"
+
+
 @pytest.mark.parametrize(
     ("query", "words"),
     [

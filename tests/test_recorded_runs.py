@@ -55,6 +55,7 @@ def test_the_recordings_tell_the_story_they_are_for() -> None:
     assert acc["lambda-hot"] > 0.97
     assert acc["vade-fails"] < 0.6
     assert acc["vae"] < acc["vade-paper"] < acc["vade-k10"]
+    assert acc["vae"] < acc["gmvae"] < acc["vade-k10"]
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The GMVAE's prior: a mixture of Gaussians whose components a style moves about.
 
 w ~ N(0, I), c ~ Cat(1 / K), z ~ N(mu_c(w), diag(sigma_c^2(w))), with mu and sigma out of one
-network, beta (Dilokthanakul et al. 2016, section 3.1; x there is z here, and z is c).
+network, beta (Dilokthanakul et al. 2016; x there is z here, and z is c).
 """
 
 from __future__ import annotations

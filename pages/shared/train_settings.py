@@ -81,6 +81,7 @@ SETTINGS: dict[str, Setting] = {
 EPOCHS = Setting("Epochs", 1, 100_000)
 SEED = Setting("Seed", 0, 2**32 - 1)
 FREE = Setting("K", 1, 1000)
+FOLLOWED = "train-followed"  # session state: the classes of the data that were chosen last
 
 
 def defaults() -> dict[str, Any]:
@@ -190,6 +191,7 @@ def take_over_link() -> list[str]:
     run_id = asked.pop("run", None) or None
     if run_id or asked or any(jobs()) or not is_there(st.session_state.get("train-run")):
         st.session_state["train-run"] = run_id
+    st.session_state.pop(FOLLOWED, None)  # what a link says of K stands
     if asked or known is None:
         for name, value in defaults().items():
             st.session_state[key_of(name)] = value
@@ -272,6 +274,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     draw_own_data(dataset)
     known = datasets[dataset]
     k: int | None = known.n_classes
+    _follow_classes(datasets[dataset].n_classes)
     unlabelled = entry.supervised and k is None
     if unlabelled:
         st.caption("It learns from labels, and these data have none: choose another model.")
@@ -384,6 +387,20 @@ def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -
     if name == "clamped_epochs":
         return bool(stages.get(name, usual[name]))
     return True
+
+
+def _follow_classes(classes: int | None) -> None:
+    """Let K go on being the number of classes when other data are chosen; another K stays."""
+    if classes is None or not 1 <= classes <= FREE.high:
+        return
+    before = st.session_state.get(FOLLOWED)
+    st.session_state[FOLLOWED] = classes
+    k = st.session_state.get(key_of("k"))
+    now = st.session_state.get(key_of("k_free")) if k == FREE_K else int(k or 0)
+    if before is not None and now == before != classes:
+        for target, value in parse_setting("k", str(classes)).items():
+            st.session_state[key_of(target)] = value
+            forget(key_of(target))
 
 
 def _draw_k(keep: dict[str, Any], classes: int | None) -> int:

@@ -63,12 +63,12 @@ class GMVAE(ClusterMixin, ElboSettings, LatentModel):
     Generation: w ~ N(0, I), c ~ Cat(1 / K), z ~ N(mu_c(w), diag(sigma_c^2(w))), x ~ p(x|z). The
     cluster decides what a sample is, the style w how it is written. Inference is factorised as
     q(z|x) q(w|x) p(c|z,w): the first two are Gaussians out of one encoder, independent given x,
-    and the third is Bayes' theorem, no network (paper, section 3.2).
+    and the third is Bayes' theorem, no network.
 
     -ELBO has four terms: ``reconstruction``; ``latent_kl``, the conditional prior term
     E_q(w|x) sum_c p(c|z,w) KL(q(z|x) || N(mu_c(w), sigma_c^2(w))); ``w_kl``,
     KL(q(w|x) || N(0, I)); and ``cluster_kl``, E KL(p(c|z,w) || Cat(1 / K)). The last one draws
-    all clusters together. Under the minimum-information constraint (section 3.4) it is therefore
+    all clusters together. Under the minimum-information constraint it is therefore
     ignored until it exceeds ``minimum_information``: what is minimised has
     max(minimum_information, cluster_kl) in its place. The term itself is reported as it is, and
     ``cluster_shortfall`` is what it lacks to the threshold, so that the named terms add up to
