@@ -43,10 +43,12 @@ class AppServer:
     runs: Path
 
 
-def opened_page(page: str, **query: str) -> AppTest:
+def opened_page(page: str = "start", **query: str) -> AppTest:
     """A page of the app, gone to by way of the first page, with a link's parameters."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60).run()
-    app.switch_page(f"pages/{page}.py")
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    if page != "start":
+        app.run()
+        app.switch_page(f"pages/{page}.py")
     for name, value in query.items():
         app.query_params[name] = value
     app.run()

@@ -19,6 +19,7 @@ from pages.shared import session
 from pages.shared.latent_map import MapAnswer
 from pages.shared.run_cards import draw_points, plain_label
 from pages.shared.run_settings import settings_query, settings_rows
+from tests.conftest import opened_page
 from vade_core.archive import pack
 from vade_core.cli import main
 from vade_core.configure import configure
@@ -27,7 +28,6 @@ from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
 from vade_core.runs import LOCK, Run, list_runs
 
-ROOT = Path(__file__).parents[1]
 VADE, VAE = "vade-small", "vae-small"
 
 
@@ -63,19 +63,6 @@ def _app_on(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     session.job_manager().close()
     st.cache_resource.clear()
     st.cache_data.clear()
-
-
-def opened(page: str = "start", **query: str) -> AppTest:
-    """The app on one of its pages."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=30)
-    if page != "start":
-        app.run()
-        app.switch_page(f"pages/{page}.py")
-    for name, value in query.items():
-        app.query_params[name] = value
-    app.run()
-    assert not app.exception
-    return app
 
 
 def words_of(app: AppTest) -> str:
@@ -122,13 +109,13 @@ def press(app: AppTest, key: str) -> None:
 
 
 def test_start_without_runs_says_so(no_runs: Path) -> None:
-    app = opened()
+    app = opened_page()
     assert "No runs yet" in words_of(app)
     assert not app.error
 
 
 def test_start_has_a_card_for_every_run(runs: Path) -> None:
-    app = opened()
+    app = opened_page()
     assert links_of(app) == {VADE, VAE}
     words = words_of(app)
     assert "VaDE on digits" in words
@@ -153,13 +140,13 @@ def queued_in(root: Path) -> list[Run]:
 
 
 def test_the_big_button_trains_once(held_queue: Path) -> None:
-    app = opened()
+    app = opened_page()
     press(app, "start-train")
     (run,) = queued_in(held_queue)
     assert (run.config.model, run.config.dataset, run.config.subset) == ("vade", "mnist", None)
     assert link_of(app)["run"] == run.id
     assert "Waiting for its turn" in words_of(app)
-    again = opened()
+    again = opened_page()
     press(again, "start-train")
     assert [one.id for one in queued_in(held_queue)] == [run.id]
     assert link_of(again)["run"] == run.id
@@ -169,7 +156,7 @@ def test_another_configuration_does_not_keep_the_big_button_from_training(
     held_queue: Path,
 ) -> None:
     other = session.job_manager().submit(configure(model="vade", dataset="mnist", seed=1))
-    app = opened()
+    app = opened_page()
     press(app, "start-train")
     assert len(queued_in(held_queue)) == 2
     assert link_of(app)["run"] != other.id
@@ -191,7 +178,7 @@ def test_what_keeps_the_big_button_from_training_is_said(
         raise DataError("MNIST cannot be read: install it anew.")
 
     monkeypatch.setattr("vade_core.configure.configure", fails)
-    app = opened()
+    app = opened_page()
     press(app, "start-train")
     assert errors_of(app) == ["MNIST cannot be read: install it anew."]
     assert not queued_in(held_queue)
@@ -199,14 +186,14 @@ def test_what_keeps_the_big_button_from_training_is_said(
 
 def test_start_counts_what_it_does_not_show(runs: Path) -> None:
     (runs / "broken-run").mkdir()
-    app = opened()
+    app = opened_page()
     assert "Under All runs: 1 unreadable" in words_of(app)
     assert "broken-run" not in links_of(app)
 
 
 def test_recorded_runs_stand_apart(runs: Path, tmp_path: Path) -> None:
     shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
-    app = opened()
+    app = opened_page()
     assert [heading.value for heading in app.subheader] == ["Your latest runs"]
     assert "Recorded runs, playing in step. 300 of 300 samples shown · PCA" in words_of(app)
     assert links_of(app) == {VADE, VAE}
@@ -216,11 +203,11 @@ def test_recorded_runs_stand_apart(runs: Path, tmp_path: Path) -> None:
 
 
 def test_the_list_without_runs(no_runs: Path) -> None:
-    assert "No runs yet" in words_of(opened("load"))
+    assert "No runs yet" in words_of(opened_page("load"))
 
 
 def test_filters_narrow_the_list_and_go_into_the_link(runs: Path) -> None:
-    app = opened("load")
+    app = opened_page("load")
     assert links_of(app) == {VADE, VAE}
     app.selectbox(key="load-model").select("vae").run()
     assert links_of(app) == {VAE}
@@ -235,14 +222,14 @@ def test_filters_narrow_the_list_and_go_into_the_link(runs: Path) -> None:
 
 
 def test_a_link_carries_the_filters(runs: Path) -> None:
-    app = opened("load", model="vae", state="finished", find="vae")
+    app = opened_page("load", model="vae", state="finished", find="vae")
     assert links_of(app) == {VAE}
     assert app.selectbox(key="load-model").value == "vae"
     assert link_of(app)["state"] == "finished"
 
 
 def test_a_link_that_asks_for_nonsense_shows_everything(runs: Path) -> None:
-    app = opened("load", model="perceptron", state="dancing", order="random")
+    app = opened_page("load", model="perceptron", state="dancing", order="random")
     assert links_of(app) == {VADE, VAE}
     assert "model" not in link_of(app)
 
@@ -252,7 +239,7 @@ def test_the_best_comes_first_when_asked(runs: Path) -> None:
     best = json.loads(lines[-1]) | {"acc": 0.999}
     (runs / VAE / "metrics.jsonl").write_text("\n".join([*lines[:-1], json.dumps(best)]) + "\n")
     for order in ("best", "name"):
-        app = opened("load", order=order)
+        app = opened_page("load", order=order)
         queries = [link.proto.query_string for link in app.get("page_link")]
         first = next(query for query in queries if query.startswith("run="))
         assert first == f"run={VAE if order == 'best' else VADE}"
@@ -261,7 +248,7 @@ def test_the_best_comes_first_when_asked(runs: Path) -> None:
 def test_many_runs_come_in_parts(runs: Path) -> None:
     for number in range(12):
         shutil.copytree(runs / VADE, runs / f"copy-{number}")
-    app = opened("load")
+    app = opened_page("load")
     assert len(links_of(app)) == 12
     button = next(button for button in app.button if button.label == "Show all 14")
     button.click().run()
@@ -270,7 +257,7 @@ def test_many_runs_come_in_parts(runs: Path) -> None:
 
 def test_a_broken_run_is_listed_with_its_sentence(runs: Path) -> None:
     (runs / VAE / "config.json").write_text("{")
-    app = opened("load")
+    app = opened_page("load")
     assert links_of(app) == {VADE, VAE}
     assert "config.json cannot be read as JSON" in words_of(app)
     app.selectbox(key="load-state").select("broken").run()
@@ -281,22 +268,22 @@ def test_a_broken_run_is_listed_with_its_sentence(runs: Path) -> None:
 @pytest.mark.parametrize("content", ["", "[1]", "nonsense\n", '{"format": 1}\n', "\x00\n"])
 def test_spoilt_files_never_take_a_page_down(runs: Path, name: str, content: str) -> None:
     (runs / VAE / name).write_text(content)
-    assert VADE in links_of(opened("load"))
-    opened("load", run=VAE)
+    assert VADE in links_of(opened_page("load"))
+    opened_page("load", run=VAE)
 
 
 def test_foreign_things_in_the_folder_are_left_alone(runs: Path) -> None:
     (runs / "notes.txt").write_text("mine")
     (runs / "A Folder").mkdir()
     (runs / ".hidden").mkdir()
-    assert links_of(opened("load")) == {VADE, VAE}
+    assert links_of(opened_page("load")) == {VADE, VAE}
 
 
 # --- An opened run ------------------------------------------------------------------------------
 
 
 def test_an_opened_run_shows_its_figures(runs: Path) -> None:
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     assert app.title[0].value == "VaDE on digits"
     shown = {metric.label: metric.value for metric in app.metric}
     last = Run(runs / VADE).metrics()[-1]
@@ -310,19 +297,19 @@ def test_an_opened_run_shows_its_figures(runs: Path) -> None:
 
 
 def test_a_model_that_was_told_the_labels_is_no_match_for_k_means(runs: Path) -> None:
-    for page in (opened("load"), opened("load", run=VAE)):
+    for page in (opened_page("load"), opened_page("load", run=VAE)):
         assert "Supervised" not in words_of(page)
     config = json.loads((runs / VAE / "config.json").read_text()) | {"model": "lambda-hot"}
     (runs / VAE / "config.json").write_text(json.dumps(config))
-    assert words_of(opened("load")).count("Supervised") == 1
-    app = opened("load", run=VAE)
+    assert words_of(opened_page("load")).count("Supervised") == 1
+    app = opened_page("load", run=VAE)
     assert "Supervised" in words_of(app)
     assert not any(metric.delta for metric in app.metric[:3])
 
 
 def test_the_test_part_says_whether_it_was_seen(runs: Path) -> None:
     def test_metric() -> Any:
-        app = opened("load", run=VADE)
+        app = opened_page("load", run=VADE)
         return next(metric for metric in app.metric if metric.label == "ACC, test part")
 
     assert test_metric().delta == "seen in training"
@@ -333,12 +320,12 @@ def test_the_test_part_says_whether_it_was_seen(runs: Path) -> None:
 
 def test_a_subset_is_named_on_card_and_header(runs: Path) -> None:
     words = "300 of 1,797 samples"
-    assert words_of(opened("load")).count(words) == 2
-    assert words in words_of(opened("load", run=VADE))
+    assert words_of(opened_page("load")).count(words) == 2
+    assert words in words_of(opened_page("load", run=VADE))
     config = json.loads((runs / VADE / "config.json").read_text()) | {"subset": None}
     (runs / VADE / "config.json").write_text(json.dumps(config))
-    assert words_of(opened("load")).count(words) == 1
-    assert words not in words_of(opened("load", run=VADE))
+    assert words_of(opened_page("load")).count(words) == 1
+    assert words not in words_of(opened_page("load", run=VADE))
 
 
 def test_an_opened_run_leads_to_the_pages_that_look_into_it(
@@ -354,23 +341,23 @@ def test_an_opened_run_leads_to_the_pages_that_look_into_it(
         "Interpolate: ways through its latents",
         "How many clusters?",
     ]
-    assert leads(opened("load", run=VADE)) == pages
+    assert leads(opened_page("load", run=VADE)) == pages
     answer = MapAnswer(np.arange(12), 0)
     monkeypatch.setattr("pages.shared.run_view.draw_run_map", lambda *_, **__: answer)
-    found = leads(opened("load", run=VADE))
+    found = leads(opened_page("load", run=VADE))
     assert found == [*pages, "12 selected. See their digits in the Time machine"]
 
 
 @pytest.mark.parametrize("view", ["overview", "curves", "reconstructions", "settings"])
 @pytest.mark.parametrize("run_id", [VADE, VAE])
 def test_every_view_opens_by_link(runs: Path, view: str, run_id: str) -> None:
-    app = opened("load", run=run_id, view=view)
+    app = opened_page("load", run=run_id, view=view)
     assert app.segmented_control(key="load-view").value == view
     assert not app.error
 
 
 def test_reconstructions_begin_with_those_of_the_untrained_networks(runs: Path) -> None:
-    slider = opened("load", run=VADE, view="reconstructions").select_slider[0]
+    slider = opened_page("load", run=VADE, view="reconstructions").select_slider[0]
     assert list(slider.options) == [
         "no training", "pretraining epoch 1", "the start", "epoch 1", "epoch 2"
     ]  # fmt: skip
@@ -386,31 +373,31 @@ def test_a_run_that_learnt_nothing_yet_opens_and_has_its_card(runs: Path) -> Non
     assert json.loads(first)["phase"] == "untrained"
     (path / "metrics.jsonl").write_text(first)
     (path / "status.json").write_text('{"state": "interrupted", "words": "Interrupted"}')
-    words = words_of(opened("load"))
+    words = words_of(opened_page("load"))
     assert "ACC after 0 epochs" in words
     assert "untrained" not in words
     assert words.count("data:image/png;base64,") == 2  # both cards show a map
     for view in ("overview", "curves", "reconstructions", "settings"):
-        app = opened("load", run=VADE, view=view)
+        app = opened_page("load", run=VADE, view=view)
         assert not app.error
         shown = {metric.label: metric.value for metric in app.metric}
         assert (shown["ACC"], shown["Epochs"]) == (session.percent(None), "0")
 
 
 def test_a_model_without_clusters_of_its_own_is_named(runs: Path) -> None:
-    assert "no clusters of its own" in words_of(opened("load", run=VAE))
-    assert "no clusters of its own" not in words_of(opened("load", run=VADE))
+    assert "no clusters of its own" in words_of(opened_page("load", run=VAE))
+    assert "no clusters of its own" not in words_of(opened_page("load", run=VADE))
 
 
 def test_another_k_than_classes_says_how_acc_is_counted(runs: Path) -> None:
-    assert "count as wrong" not in words_of(opened("load", run=VADE))
+    assert "count as wrong" not in words_of(opened_page("load", run=VADE))
     config = json.loads((runs / VADE / "config.json").read_text()) | {"clusters": 7}
     (runs / VADE / "config.json").write_text(json.dumps(config))
-    assert "points of unmatched clusters count as wrong" in words_of(opened("load", run=VADE))
+    assert "points of unmatched clusters count as wrong" in words_of(opened_page("load", run=VADE))
 
 
 def test_settings_are_a_table(runs: Path) -> None:
-    app = opened("load", run=VADE, view="settings")
+    app = opened_page("load", run=VADE, view="settings")
     table = {str(i): str(v) for t in app.table for i, v in t.value["Value"].items()}
     assert table["Hidden layers"] == "16, 16"
     assert table["Model"] == "VaDE"
@@ -419,7 +406,7 @@ def test_settings_are_a_table(runs: Path) -> None:
 
 @pytest.mark.parametrize("run_id", ["no-such-run", "../etc", "A B", "x" * 500, "<b>", "a/b"])
 def test_a_wrong_link_gets_a_sentence(runs: Path, run_id: str) -> None:
-    app = opened("load", run=run_id)
+    app = opened_page("load", run=run_id)
     assert len(app.error) == 1
     assert not app.title
     press(app, "all-runs")
@@ -428,13 +415,13 @@ def test_a_wrong_link_gets_a_sentence(runs: Path, run_id: str) -> None:
 
 
 def test_an_unknown_view_is_the_overview(runs: Path) -> None:
-    assert opened("load", run=VADE, view="pivot").segmented_control(key="load-view").value == (
+    assert opened_page("load", run=VADE, view="pivot").segmented_control(key="load-view").value == (
         "overview"
     )
 
 
 def test_a_run_deleted_while_open_gets_a_sentence(runs: Path) -> None:
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     shutil.rmtree(runs / VADE)
     app.run()
     assert not app.exception
@@ -446,14 +433,14 @@ def test_a_run_deleted_while_open_gets_a_sentence(runs: Path) -> None:
 def test_missing_parts_cost_no_more_than_themselves(runs: Path, name: str, view: str) -> None:
     path = runs / VADE / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    app = opened("load", run=VADE, view=view)
+    app = opened_page("load", run=VADE, view=view)
     assert {metric.label for metric in app.metric} >= {"ACC", "NMI", "Rand index"}
 
 
 def test_a_truncated_frame_gets_a_sentence(runs: Path) -> None:
     path = max((runs / VADE / "frames").iterdir())
     path.write_bytes(path.read_bytes()[:50])
-    app = opened("load", run=VADE, view="reconstructions")
+    app = opened_page("load", run=VADE, view="reconstructions")
     assert path.name in errors_of(app)[0]
 
 
@@ -466,7 +453,7 @@ def test_data_without_labels_have_no_scores(runs: Path) -> None:
     config = json.loads((runs / VADE / "config.json").read_text()) | {"labelled": False}
     (runs / VADE / "config.json").write_text(json.dumps(config))
     (runs / VADE / "baseline.json").unlink()
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     shown = {metric.label: metric.value for metric in app.metric}
     assert not {"ACC", "NMI", "Rand index"} & shown.keys()
     agreement = json.loads(lines[-1])["start_agreement"]
@@ -480,7 +467,7 @@ def test_data_without_labels_have_no_scores(runs: Path) -> None:
 
 
 def test_renaming_and_a_note(runs: Path) -> None:
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     app.text_input(key=f"title-{VADE}").set_value("Ada's *first*")
     app.text_area(key=f"words-{VADE}").set_value("Two lines,\nno <b>markup</b>.")
     next(button for button in app.button if button.label == "Keep").click().run()
@@ -496,7 +483,7 @@ def test_renaming_and_a_note(runs: Path) -> None:
 
 
 def test_deleting_asks_twice(runs: Path) -> None:
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     press(app, "delete")
     assert (runs / VADE).exists()
     assert app.button(key="delete-now").disabled
@@ -514,7 +501,7 @@ def test_deleting_asks_twice(runs: Path) -> None:
 
 def test_a_broken_run_can_be_deleted(runs: Path) -> None:
     (runs / VAE / "config.json").unlink()
-    app = opened("load", run=VAE)
+    app = opened_page("load", run=VAE)
     assert "config.json is missing" in errors_of(app)[0]
     press(app, "delete")
     app.checkbox(key="delete-sure").check().run()
@@ -528,7 +515,7 @@ def test_a_run_in_training_cannot_be_deleted(runs: Path) -> None:
     lock = FileLock(runs / VADE / LOCK)
     assert lock.acquire()
     try:
-        app = opened("load", run=VADE)
+        app = opened_page("load", run=VADE)
         assert app.button(key="delete").disabled
         assert "Watch it on Train" in words_of(app)
     finally:
@@ -546,7 +533,7 @@ def test_training_on_queues_the_run_with_more_epochs(runs: Path) -> None:
         def resume(self, run: Run, *, more_epochs: int = 0) -> None:
             asked.append((run.id, more_epochs))
 
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     patch = pytest.MonkeyPatch()
     patch.setattr("pages.shared.run_actions.job_manager", Manager)
     try:
@@ -561,13 +548,13 @@ def test_training_on_queues_the_run_with_more_epochs(runs: Path) -> None:
 def test_data_that_is_not_here_cannot_be_trained_on(runs: Path) -> None:
     config = json.loads((runs / VADE / "config.json").read_text()) | {"dataset": "mine"}
     (runs / VADE / "config.json").write_text(json.dumps(config))
-    app = opened("load", run=VADE)
+    app = opened_page("load", run=VADE)
     assert "is not on this computer" in words_of(app)
     assert "train-on" not in [button.key for button in app.button]
 
 
 def test_settings_go_to_train_in_the_link(runs: Path) -> None:
-    app = opened("load", run=VAE)
+    app = opened_page("load", run=VAE)
     app.button(key="copy-settings").click().run()
     config = Run(runs / VAE).config
     sent = settings_query(config)
@@ -587,7 +574,7 @@ def test_settings_go_to_train_in_the_link(runs: Path) -> None:
 def test_a_recorded_run_is_never_changed_but_can_be_copied(runs: Path, tmp_path: Path) -> None:
     (tmp_path / "recorded").mkdir()
     shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
-    app = opened("load", run=VAE)
+    app = opened_page("load", run=VAE)
     keys = [button.key for button in app.button]
     assert not {"delete", "train-on", "resume"} & set(keys)
     press(app, "copy")
@@ -600,7 +587,7 @@ def test_bringing_a_run_in(runs: Path) -> None:
     file = io.BytesIO()
     pack(Run(runs / VADE), file)
     shutil.rmtree(runs / VADE)
-    app = opened("load")
+    app = opened_page("load")
     app.file_uploader(key="archive-0").upload("run.zip", file.getvalue(), "application/zip").run()
     assert not app.exception
     assert link_of(app)["run"] == VADE
@@ -609,7 +596,7 @@ def test_bringing_a_run_in(runs: Path) -> None:
 
 
 def test_bringing_nonsense_in(runs: Path) -> None:
-    app = opened("load")
+    app = opened_page("load")
     app.file_uploader(key="archive-0").upload("run.zip", b"no zip", "application/zip").run()
     assert not app.exception
     assert "no archive of a run" in errors_of(app)[0].replace("\\", "")
