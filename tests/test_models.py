@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.base import clone
 from small_models import COMMON, TERM_WEIGHTS, accepted, small
 
 from vade_core.communities import raw_edge_information
@@ -17,6 +19,7 @@ from vade_core.configure import configure
 from vade_core.data import load
 from vade_core.metrics import accuracy
 from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
+from vade_core.models.settings import settings
 from vade_core.presets import PRESETS, scaled
 from vade_core.training import EpochReport, Training
 
@@ -502,3 +505,20 @@ def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
     assert raw_edge_information(csr_array(points), truth) == pytest.approx(np.log(4), abs=0.01)
     assert raw_edge_information(points, np.arange(120) % 4) < 0.2
     assert raw_edge_information(points[:2], truth[:2]) == 0
+
+
+def test_annotated_names_are_the_constructor_and_a_fixed_one_cannot_be_chosen() -> None:
+    @settings
+    class Wide(VAE):
+        latent_dim: int = 50
+        kl_weight: float = field(init=False, default=2.0)
+
+    assert Wide().get_params().keys() == VAE().get_params().keys() - {"kl_weight"}
+    assert (Wide().latent_dim, Wide().kl_weight, VAE().kl_weight) == (50, 2.0, 1.0)
+    assert repr(Wide(latent_dim=3)) == "Wide(latent_dim=3)"
+    assert clone(Wide(hidden=(7,))).hidden == (7,)
+    assert Wide() != Wide()
+    with pytest.raises(TypeError, match="kl_weight"):
+        Wide(kl_weight=1.0)  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        Wide(3)  # type: ignore[misc]
