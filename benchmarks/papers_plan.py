@@ -40,6 +40,10 @@ RECIPES: dict[str, Recipe] = {
     "wang-beta-vae": Recipe("beta-VAE", "robust", {**WANG, "beta": 5.0}),  # Wang's beta
     "wang-cvae": Recipe("Conditional VAE", "robust", WANG),
     "wang-lambda-hot": Recipe("Lambda-Hot", "robust", HOT),
+    # Deeper networks tell classes better, and leave more latents unused.
+    "wang-lambda-hot-deep": Recipe(
+        "Lambda-Hot, three hidden layers", "robust", {**HOT, "hidden": (500, 500, 2000)}
+    ),
     "wang-lambda-hot-movable": Recipe("Lambda-Hot, movable centres", "robust", HOT),
     "wang-kmeans-vae": Recipe("K-means VAE", "robust", WANG),
     **{

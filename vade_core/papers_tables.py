@@ -323,6 +323,11 @@ def _wang_accuracy(dataset: str) -> tuple[Line, ...]:
             "lambda-hot", "Lambda-Hot, naive classifier", "test_acc", hot, "Lambda-Hot", "acc",
             note="the largest of the first ten latent dimensions",
         ),
+        Line(
+            "lambda-hot-deep", "Lambda-Hot, three hidden layers, naive classifier", "test_acc",
+            (Source("papers", "wang-lambda-hot-deep", "lambda-hot", split=True),),
+            "Lambda-Hot", "acc", note="500-500-2000 instead of one layer of 2,000",
+        ),
         Line(*MOVABLE, "test_acc", _wang(MOVABLE[0]), note="the nearest centre; future work"),
         *(Line(model, title, "linear", _wang(model)) for model, title in linear),
         *(
