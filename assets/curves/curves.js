@@ -213,9 +213,10 @@ class Chart {
       return { ...s, value, words: value === null ? "" : written(value, panel.unit, true) };
     });
     const wide = Math.max(0, ...ends.map((e) => this.textWidth(`${e.name} 100.0 %`, 17, 600)));
+    const crowded = !beside && this.isCrowded(width);
     const area = {
       left: x0 + 62, right: x0 + width - (beside ? wide + 22 : 8),
-      top: y0 + (beside ? 34 : 62), bottom: y0 + spec.height - 34,
+      top: y0 + (beside ? 34 : crowded ? 86 : 62), bottom: y0 + spec.height - 34,
     };
     const [low, high] = this.range(panel, from, Math.floor(to));
     const [first, last] = [this.along(from), this.along(to)];
@@ -223,7 +224,7 @@ class Chart {
       + (this.along(x) - first) / (last - first) * (area.right - area.left);
     const py = (y) => area.bottom - (y - low) / (high - low) * (area.bottom - area.top);
     this.drawBack(panel, area, px, py, [from, to], [low, high], y0);
-    if (!beside) this.drawTitle(panel, ends, x0, y0, x0 + width);
+    if (!beside) this.drawTitle(panel, ends, x0, y0, x0 + width, crowded);
     const clip = node(svg, "clipPath", { id: `vc-clip-${this.areas.length}-${x0}-${y0}` });
     node(clip, "rect", { x: area.left, y: area.top - 3, width: Math.max(0, area.right - area.left),
       height: area.bottom - area.top + 6 });
@@ -361,7 +362,9 @@ class Chart {
     for (const atLeft of [false, true]) {
       const x = atLeft ? area.left + 10 : area.right - 10 - wide;
       for (const middle of [py(rule.value) + 14, py(rule.value) - 14]) {
-        if (middle > area.bottom - 10 || middle < area.top + 10) continue;
+        // Just above the plot there is room, unless the phases' names stand there.
+        const top = area.top + (this.spec.phases.some((phase) => phase.name) ? 10 : -8);
+        if (middle > area.bottom - 10 || middle < top) continue;
         let clear = 60;
         for (const other of named) {
           if (x > other.x + other.wide + 20 || x + wide + 20 < other.x) continue;
@@ -399,8 +402,17 @@ class Chart {
     }
   }
 
-  drawTitle(panel, ends, x0, y0, right) {
+  /** Whether a title and the names beside it need two lines; panels side by side do as one. */
+  isCrowded(width) {
+    return this.spec.panels.some((panel) => panel.labels !== "beside" && panel.series.reduce(
+      (sum, one) => sum + this.textWidth(`${one.name} 100.0`, 17, 600) + 30,
+      this.textWidth(panel.title, 17, 600),
+    ) > width);
+  }
+
+  drawTitle(panel, ends, x0, y0, right, crowded) {
     node(this.svg, "text", { x: x0, y: y0 + 24, class: "title" }, panel.title);
+    if (crowded) y0 += 26;
     let x = right - 8;
     for (const end of [...ends].reverse()) {
       if (end.value === null) continue;
