@@ -161,7 +161,7 @@ def stages_of(
     list of Stage
         Empty for a model that has no such stages.
     """
-    plan = _plan(parameters_of(config))
+    plan = _plan(config)
     if len(plan) < 2:
         return []
     trained = (status or {}).get("state") in RUNNING_STATES
@@ -184,11 +184,12 @@ def stages_of(
     return stages
 
 
-def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
+def _plan(config: RunConfig) -> dict[str, int | None]:
     """Phases in their order and how many epochs each was to take; None where that is not known.
 
     0 is a stage that is switched off, 1 a start.
     """
+    parameters = parameters_of(config)
     plan: dict[str, int | None] = {}
     if (pretraining := parameters.get("pretraining")) is not None:
         epochs = _count(parameters.get("pretrain_epochs"))
@@ -353,7 +354,7 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
     Only the start has a score here: that of the whole run stands beside it.
     """
     parts = []
-    for phase, epochs in (plan := _plan(parameters_of(config))).items():
+    for phase, epochs in (plan := _plan(config)).items():
         own = _of(lines, phase)
         if epochs == 0 and not own:
             parts.append(_BRIEF_OFF[phase])

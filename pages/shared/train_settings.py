@@ -274,7 +274,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     draw_own_data(dataset)
     known = datasets[dataset]
     k: int | None = known.n_classes
-    _follow_classes(datasets[dataset].n_classes)
+    _follow_classes(k)
     unlabelled = entry.supervised and k is None
     if unlabelled:
         st.caption("It learns from labels, and these data have none: choose another model.")

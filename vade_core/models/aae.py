@@ -17,7 +17,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
-from vade_core.models.settings import settings
+from vade_core.models.settings import NetworkSettings, settings
 from vade_core.networks import Decoder
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
@@ -59,7 +59,7 @@ class AAENetworks(nn.Module):
 
 
 @settings
-class AAE(ClusterMixin, AdversarialModel):
+class AAE(ClusterMixin, NetworkSettings, AdversarialModel):
     """Adversarial autoencoder for clustering, after Makhzani et al., section 6.
 
     The encoder gives a style z and a softmax y over K clusters, and the decoder makes the sample
@@ -107,21 +107,9 @@ learning_rate_floor, adam_eps, random_state, device, precision
 
     n_clusters: int = 10
     latent_dim: int = 5
-    hidden: Sequence[int] = (500, 500, 2000)
     critic_hidden: Sequence[int] = (500, 500)
-    likelihood: str = "auto"
     observation_variance: str = "shared"
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
     reconstruction_weight: float = 0.1
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

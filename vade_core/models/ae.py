@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vade_core.models.fitted_clusters import FittedClusters
-from vade_core.models.settings import settings
+from vade_core.models.settings import NetworkSettings, settings
 from vade_core.networks import LOG_VARIANCE_BOUND, Networks, unbounded_log_variance
 from vade_core.priors import LatentMoments, Prior, Terms
 from vade_core.samples import DeviceSamples
@@ -18,7 +17,7 @@ from vade_core.training import Phase
 
 
 @settings
-class AE(FittedClusters):
+class AE(NetworkSettings, FittedClusters):
     """Autoencoder: a sample is encoded as a point, and decoded again.
 
     It has no prior. So that it can be sampled all the same, ``prior_`` is one Gaussian with the
@@ -45,20 +44,7 @@ learning_rate, decay, decay_every, learning_rate_floor, adam_eps, random_state, 
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
     observation_variance: str = "shared"
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     @torch.no_grad()
     def _build_networks(self, n_features: int) -> Networks:

@@ -36,8 +36,8 @@ learning_rate, decay, decay_every, learning_rate_floor, adam_eps, random_state, 
     beta: float = 5.0
     latent_dim: int = 20
     # beta is the only weight here.
-    reconstruction_weight: float = field(init=False, default=1.0)
-    kl_weight: float = field(init=False, default=1.0)
+    reconstruction_weight: float = field(init=False)
+    kl_weight: float = field(init=False)
 
     def _weight(self, term: str) -> float:
         return 1.0 if term == "reconstruction" else self.beta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
-from vade_core.models.settings import settings
+from vade_core.models.settings import NetworkSettings, settings
 from vade_core.models.supervised import SupervisedModel
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
@@ -42,7 +42,7 @@ class CGANNetworks(nn.Module):
 
 
 @settings
-class ConditionalGAN(SupervisedModel, AdversarialModel):
+class ConditionalGAN(NetworkSettings, SupervisedModel, AdversarialModel):
     """Conditional GAN after Mirza and Osindero: a class and noise make a sample. Supervised.
 
     Generation: y is a class, by its share of the training samples, z ~ N(0, I), x = G([z,
@@ -88,18 +88,6 @@ random_state, device, precision
     """
 
     latent_dim: int = 20
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None

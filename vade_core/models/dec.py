@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from vade_core import mixture
 from vade_core.initialise import from_clusters, kmeans_start
 from vade_core.models.base import CHUNK, LatentModel
-from vade_core.models.settings import settings
+from vade_core.models.settings import NetworkSettings, settings
 from vade_core.networks import LOG_VARIANCE_BOUND
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import Prior
@@ -24,7 +24,7 @@ from vade_core.training import Phase, as_float, decayed
 
 
 @settings
-class DEC(ClusterMixin, LatentModel):
+class DEC(ClusterMixin, NetworkSettings, LatentModel):
     """Deep embedded clustering (arXiv 1511.06335).
 
     An autoencoder is pretrained, k-means on its latents gives the centres, and then encoder and
@@ -79,26 +79,13 @@ class DEC(ClusterMixin, LatentModel):
     """
 
     n_clusters: int = 10
-    latent_dim: int = 10
-    hidden: Sequence[int] = (500, 500, 2000)
     pretraining: str = "autoencoder"
     pretrain_epochs: int = 20
     pretrain_learning_rate: float = 1e-3
     start_restarts: int = 20
-    epochs: int = 30
     target_every: int = 140
     tolerance: float | None = 0.001
-    likelihood: str = "auto"
     observation_variance: str = "shared"
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     def _build_prior(self) -> Prior:
         return StudentClusters(self.n_clusters, self.latent_dim)

@@ -20,7 +20,7 @@ from vade_core.adversarial import (
     passing_for_real,
     telling_apart,
 )
-from vade_core.models.settings import settings
+from vade_core.models.settings import NetworkSettings, settings
 from vade_core.priors import CornerMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.training import Phase
@@ -84,7 +84,7 @@ class InfoGANNetworks(nn.Module):
 
 
 @settings
-class InfoGAN(ClusterMixin, AdversarialModel):
+class InfoGAN(ClusterMixin, NetworkSettings, AdversarialModel):
     """InfoGAN after Chen et al.: noise, continuous codes and a cluster make a sample.
 
     Generation: noise ~ N(0, I), codes ~ U(-1, 1), c ~ Cat(1 / K), x = G([noise, codes,
@@ -140,20 +140,8 @@ random_state, device, precision
     n_clusters: int = 10
     latent_dim: int = 62
     n_codes: int = 2
-    hidden: Sequence[int] = (500, 500, 2000)
-    likelihood: str = "auto"
-    epochs: int = 30
-    batch_size: int = 256
-    learning_rate: float = 1e-3
-    decay: float = 1.0
-    decay_every: int = 10
-    learning_rate_floor: float = 0.0
-    adam_eps: float = 1e-8
     information_weight: float = 1.0
     code_weight: float = 0.1
-    random_state: int | None = 0
-    device: str = "auto"
-    precision: str = "auto"
 
     @property
     def latent_size(self) -> int:

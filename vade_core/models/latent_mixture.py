@@ -49,19 +49,19 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         Clusters of the training samples, as the start found them.
     """
 
-    # What VaDE's own epochs would need: there are none.
-    clamped_epochs: int = field(init=False, default=0)
-    most_leaving: float | None = field(init=False, default=None)
-    epochs: int = field(init=False, default=30)
-    n_init: int = field(init=False, default=1)
-    n_draws: int = field(init=False, default=1)
-    learning_rate: float = field(init=False, default=2e-3)
-    decay: float = field(init=False, default=0.9)
-    decay_every: int = field(init=False, default=10)
-    learning_rate_floor: float = field(init=False, default=2e-4)
-    adam_eps: float = field(init=False, default=1e-4)
-    reconstruction_weight: float = field(init=False, default=1.0)
-    kl_weight: float = field(init=False, default=1.0)
+    # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
+    clamped_epochs: int = field(init=False)
+    most_leaving: float | None = field(init=False)
+    epochs: int = field(init=False)
+    n_init: int = field(init=False)
+    n_draws: int = field(init=False)
+    learning_rate: float = field(init=False)
+    decay: float = field(init=False)
+    decay_every: int = field(init=False)
+    learning_rate_floor: float = field(init=False)
+    adam_eps: float = field(init=False)
+    reconstruction_weight: float = field(init=False)
+    kl_weight: float = field(init=False)
 
     def _phases(self, samples: DeviceSamples, targets: Tensor | None) -> list[Phase]:
         if self.pretraining not in PRETRAINING or self.pretrain_epochs < 1:

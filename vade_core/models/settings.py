@@ -14,8 +14,9 @@ def settings(model: type[T]) -> type[T]:
     """Make a model's annotated names its constructor: each is a keyword, and is kept as it is.
 
     That is all that a constructor of scikit-learn's may do. Settings of a base class are settings
-    here, too; naming one again changes its default, and ``field(init=False, default=...)`` makes
-    it one that cannot be chosen. Annotations of classes without this decorator count for nothing.
+    here, too; naming one again changes its default, and ``field(init=False)`` makes it one that
+    cannot be chosen, with the base's default or another. Annotations of classes without this
+    decorator count for nothing.
 
     Examples
     --------
@@ -29,17 +30,13 @@ def settings(model: type[T]) -> type[T]:
 
 
 @settings
-class ElboSettings:
-    """Settings of the models that minimise -ELBO by Adam from its first step.
-
-    What they mean stands in :class:`vade_core.models.VAE`.
-    """
+class NetworkSettings:
+    """Settings of every model whose networks Adam trains; :class:`vade_core.models.VAE` says what
+    they mean."""
 
     latent_dim: int = 10
     hidden: Sequence[int] = (500, 500, 2000)
     likelihood: str = "auto"
-    observation_variance: str = "shared"
-    n_draws: int = 1
     epochs: int = 30
     batch_size: int = 256
     learning_rate: float = 1e-3
@@ -47,8 +44,16 @@ class ElboSettings:
     decay_every: int = 10
     learning_rate_floor: float = 0.0
     adam_eps: float = 1e-8
-    reconstruction_weight: float = 1.0
-    kl_weight: float = 1.0
     random_state: int | None = 0
     device: str = "auto"
     precision: str = "auto"
+
+
+@settings
+class ElboSettings(NetworkSettings):
+    """Settings of the models that minimise -ELBO."""
+
+    observation_variance: str = "shared"
+    n_draws: int = 1
+    reconstruction_weight: float = 1.0
+    kl_weight: float = 1.0
