@@ -14,6 +14,7 @@ from pages.shared.session import fail
 from pages.shared.train_settings import (
     draw_settings,
     jobs,
+    planned,
     shown_id,
     start,
     take_over_link,
@@ -70,4 +71,4 @@ if shown and shown != st.session_state.get("train-kept"):
     keep_run("train", shown)
 with live:
     # At rest it still looks now and then: somebody else may start a run.
-    st.fragment(draw_live, run_every=1 if mood else 5)(mood)
+    st.fragment(draw_live, run_every=1 if mood else 5)(mood, planned(asked))

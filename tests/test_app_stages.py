@@ -30,10 +30,10 @@ from pages.shared.curves import loss_spec, score_spec
 from pages.shared.latent_map import MapAnswer
 from pages.shared.run_map import cluster_words
 from pages.shared.run_settings import settings_query, settings_rows
-from pages.shared.stages import Stage, stages_brief, stages_line, stages_of
+from pages.shared.stages import Stage, planned_stages, stages_brief, stages_line, stages_of
 from pages.shared.usual_settings import preset_words
 from vade_core.cli import main
-from vade_core.configure import configure
+from vade_core.configure import chosen_parameters, configure
 from vade_core.control import Control
 from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
@@ -651,6 +651,29 @@ def test_the_switches_are_offered_by_parameters_and_not_by_name(
     app = opened("train", model="twin")
     assert "The stages" in said(app)
     assert switches(app) == ("autoencoder", "gmm", False)  # the constructor's defaults
+
+
+def test_before_any_training_the_page_shows_what_it_would_go_through(runs: Path) -> None:
+    app = opened("train", dataset="digits", epochs="10")
+    for words in ("Pretraining: Autoencoder", "Start: Neighbour graph", "Clusters free"):
+        assert words in said(app)
+    assert said(app).count("5 epochs") == 2  # held and free, as the preset divides them
+    app = opened("train", dataset="digits", start="random")
+    assert "nothing is fitted" in said(app)
+    assert "Clusters free" not in said(app)
+    assert "vx-stages" not in said(opened("train", model="vae")).replace(stages.STYLE, "")
+
+
+@pytest.mark.parametrize("model", [name for name, entry in MODELS.items() if not entry.supervised])
+def test_what_is_planned_is_what_the_run_will_say(model: str) -> None:
+    config = configure(model=model, dataset="digits")
+    assert planned_stages(model, config.parameters) == planned_stages(
+        model, chosen_parameters(model, "robust", config.n_samples)
+    )
+    ahead = stages_of(config, [], {"state": "running", "phase": "untrained"})
+    planned = planned_stages(model, config.parameters)
+    assert [stage.title for stage in planned] == [stage.title for stage in ahead]
+    assert all(stage.means for stage in planned if stage.state == "planned")
 
 
 def test_a_presets_words_fit_the_model() -> None:

@@ -106,24 +106,8 @@ def configure(
             f"{k} clusters need at least as many samples; there are {found.n_samples}."
         )
 
-    accepted = inspect.signature(entry.estimator).parameters
-    parameters = usual_parameters(model, preset, trained.n_samples)
-    asked = dict(overrides or {})
-    if "epochs" in asked and "epochs" not in accepted and "pretrain_epochs" in accepted:
-        # A model that only pretrains has no other epochs that could be meant.
-        asked.setdefault("pretrain_epochs", asked.pop("epochs"))
-    if "epochs" in asked and parameters.get("clamped_epochs") and "clamped_epochs" not in asked:
-        # A shorter run keeps the recipe's proportions, and at least one free epoch.
-        share = parameters["clamped_epochs"] / parameters["epochs"]
-        parameters["clamped_epochs"] = min(round(share * asked["epochs"]), asked["epochs"] - 1)
-    for name, value in asked.items():
-        if name not in accepted:
-            raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
-        usual = accepted[name].default
-        if _is_number(usual) and not _is_number(value):
-            raise ValueError(f"{entry.title}'s {name} is a number, such as {usual}, not {value!r}.")
-        parameters[name] = value
-    _settle_stages(parameters, asked, progress)
+    parameters = chosen_parameters(model, preset, trained.n_samples, overrides, progress)
+    _check_methods(parameters)
     parameters["random_state"] = seed
     if "n_clusters" in parameters:
         parameters["n_clusters"] = k
@@ -159,6 +143,54 @@ def configure(
     )
 
 
+def chosen_parameters(
+    model: str,
+    preset: str,
+    n_samples: int,
+    overrides: Mapping[str, Any] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """A model's parameters with what a person asks for, its stages made to fit each other.
+
+    Parameters
+    ----------
+    model, preset, n_samples
+        As for :func:`usual_parameters`.
+    overrides, progress
+        As for :func:`configure`.
+
+    Returns
+    -------
+    dict
+        By constructor parameter.
+
+    Raises
+    ------
+    ValueError
+        In one sentence, what does not go together. Names of methods are not looked at here.
+    """
+    entry = MODELS[model]
+    accepted = inspect.signature(entry.estimator).parameters
+    parameters = usual_parameters(model, preset, n_samples)
+    asked = dict(overrides or {})
+    if "epochs" in asked and "epochs" not in accepted and "pretrain_epochs" in accepted:
+        # A model that only pretrains has no other epochs that could be meant.
+        asked.setdefault("pretrain_epochs", asked.pop("epochs"))
+    if "epochs" in asked and parameters.get("clamped_epochs") and "clamped_epochs" not in asked:
+        # A shorter run keeps the recipe's proportions, and at least one free epoch.
+        share = parameters["clamped_epochs"] / parameters["epochs"]
+        parameters["clamped_epochs"] = min(round(share * asked["epochs"]), asked["epochs"] - 1)
+    for name, value in asked.items():
+        if name not in accepted:
+            raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
+        usual = accepted[name].default
+        if _is_number(usual) and not _is_number(value):
+            raise ValueError(f"{entry.title}'s {name} is a number, such as {usual}, not {value!r}.")
+        parameters[name] = value
+    _settle_stages(parameters, asked, progress)
+    return parameters
+
+
 def usual_parameters(model: str, preset: str, n_samples: int) -> dict[str, Any]:
     """A model's parameters where nobody says anything: its constructor's, and over them a preset's.
 
@@ -187,14 +219,6 @@ def _settle_stages(
     progress: Callable[[str], None] | None,
 ) -> None:
     """Let the stages fit each other, or refuse them: a model would only do so once it trains."""
-    if "pretraining" in parameters:
-        from vade_core.pretraining import PRETRAINING  # brings torch along
-
-        _known("pretraining", parameters["pretraining"], (*PRETRAINING, "none"))
-    if "start" in parameters:
-        from vade_core.initialise import STARTS
-
-        _known("start", parameters["start"], (*STARTS, "random"))
     held = parameters.get("clamped_epochs")
     if held and parameters.get("start") == "random":
         if "clamped_epochs" in asked:
@@ -210,6 +234,18 @@ def _settle_stages(
             f"Clusters held for {held} of {parameters['epochs']} epochs are never set free: hold "
             "them for fewer, or train for more."
         )
+
+
+def _check_methods(parameters: Mapping[str, Any]) -> None:
+    """Refuse a pretraining or a start that there is none of."""
+    if "pretraining" in parameters:
+        from vade_core.pretraining import PRETRAINING  # brings torch along
+
+        _known("pretraining", parameters["pretraining"], (*PRETRAINING, "none"))
+    if "start" in parameters:
+        from vade_core.initialise import STARTS
+
+        _known("start", parameters["start"], (*STARTS, "random"))
 
 
 def _is_number(value: Any) -> bool:

@@ -55,6 +55,13 @@ MEANINGS: dict[str, str] = {
 }
 """What the words of the stages mean, where they do not say it themselves."""
 
+# What happens in the others, for a person who has not seen a training yet.
+_AHEAD = {
+    "pretrain": "the networks learn to rebuild the samples",
+    "start": "clusters are looked for in the latents",
+    "train": "networks and clusters learn together",
+}
+
 # What a stage that is switched off has instead of epochs.
 _OFF = {"start": "nothing is fitted"}
 _BRIEF = {"pretrain": "pretraining", "clamped": "held", "free": "free", "train": "training"}
@@ -69,8 +76,9 @@ class Stage:
     ----------
     title : str
         What it is called, and by which method it goes.
-    state : {"passed", "now", "ahead", "off"}
-        Whether something of it was done, is under way, is still to do, or is switched off.
+    state : {"passed", "now", "ahead", "planned", "off"}
+        Whether something of it was done, is under way, is still to do, would be done if somebody
+        started it, or is switched off.
     took : str
         Its epochs and seconds, or why there are none.
     found : tuple of str
@@ -102,13 +110,21 @@ def method_words(titles: Mapping[str, str], name: Any) -> str:
 
 def parameters_of(config: RunConfig) -> dict[str, Any]:
     """A run's settings, with the stages that its model settles by itself."""
-    own = MODELS[config.model].stages if config.model in MODELS else {}
-    return {**own, **config.parameters}
+    return _with_own(config.model, config.parameters)
+
+
+def _with_own(model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    own = MODELS[model].stages if model in MODELS else {}
+    return {**own, **parameters}
 
 
 def start_words(config: RunConfig) -> str:
     """By which method a run's clusters were started; empty for a model without a start."""
-    name = parameters_of(config).get("start")
+    return _start_words(parameters_of(config))
+
+
+def _start_words(parameters: Mapping[str, Any]) -> str:
+    name = parameters.get("start")
     return "" if name is None else method_words(STARTS, name)
 
 
@@ -161,14 +177,15 @@ def stages_of(
     list of Stage
         Empty for a model that has no such stages.
     """
-    plan = _plan(config)
+    parameters = parameters_of(config)
+    plan = _plan(parameters)
     if len(plan) < 2:
         return []
     trained = (status or {}).get("state") in RUNNING_STATES
     current = (status or {}).get("phase") if trained else None
     stages = []
     for phase, epochs in plan.items():
-        title, own, means = _title(phase, config), _of(lines, phase), MEANINGS.get(phase, "")
+        title, own, means = _title(phase, parameters), _of(lines, phase), MEANINGS.get(phase, "")
         if epochs == 0 and not own:
             stages.append(Stage(title, "off", _OFF.get(phase, "off")))
         elif phase == current:
@@ -184,12 +201,40 @@ def stages_of(
     return stages
 
 
-def _plan(config: RunConfig) -> dict[str, int | None]:
+def planned_stages(model: str, parameters: Mapping[str, Any]) -> list[Stage]:
+    """The stages that a training would go through.
+
+    Parameters
+    ----------
+    model : str
+    parameters : mapping
+        As `vade_core.configure.chosen_parameters` gives them.
+
+    Returns
+    -------
+    list of Stage
+        Empty for a model that has no such stages.
+    """
+    whole = _with_own(model, parameters)
+    plan = _plan(whole)
+    if len(plan) < 2:
+        return []
+    stages = []
+    for phase, epochs in plan.items():
+        title = _title(phase, whole)
+        if epochs == 0:
+            stages.append(Stage(title, "off", _OFF.get(phase, "off")))
+            continue
+        took = "" if phase == "start" or epochs is None else _epochs(epochs)
+        stages.append(Stage(title, "planned", took, means={**_AHEAD, **MEANINGS}[phase]))
+    return stages
+
+
+def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     """Phases in their order and how many epochs each was to take; None where that is not known.
 
     0 is a stage that is switched off, 1 a start.
     """
-    parameters = parameters_of(config)
     plan: dict[str, int | None] = {}
     if (pretraining := parameters.get("pretraining")) is not None:
         epochs = _count(parameters.get("pretrain_epochs"))
@@ -220,10 +265,10 @@ def _last(lines: Sequence[Line], phase: str) -> Line:
     return next((line for line in reversed(lines) if line["phase"] == phase), {})
 
 
-def _title(phase: str, config: RunConfig) -> str:
+def _title(phase: str, parameters: Mapping[str, Any]) -> str:
     if phase == "start":
-        return f"{STAGES[phase]}: {start_words(config)}"
-    pretraining = parameters_of(config).get("pretraining")
+        return f"{STAGES[phase]}: {_start_words(parameters)}"
+    pretraining = parameters.get("pretraining")
     if phase == "pretrain" and pretraining not in (None, "none"):
         return f"{STAGES[phase]}: {method_words(PRETRAININGS, pretraining)}"
     return STAGES[phase]
@@ -354,7 +399,7 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
     Only the start has a score here: that of the whole run stands beside it.
     """
     parts = []
-    for phase, epochs in (plan := _plan(config)).items():
+    for phase, epochs in (plan := _plan(parameters_of(config))).items():
         own = _of(lines, phase)
         if epochs == 0 and not own:
             parts.append(_BRIEF_OFF[phase])

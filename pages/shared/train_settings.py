@@ -26,14 +26,16 @@ from pages.shared.session import (
     read_summaries,
 )
 from pages.shared.stage_settings import draw_stage_settings, options_of, usual_held
+from pages.shared.stages import Stage, planned_stages
 from pages.shared.usual_settings import (
     STAGE_PARAMETERS,
     key_of,
     preset_words,
     usual_parameters,
 )
-from vade_core.configure import configure
+from vade_core.configure import chosen_parameters, configure
 from vade_core.models import MODELS
+from vade_core.own_data import entry_of
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.projection import LENSES
 from vade_core.runs import at_work
@@ -428,6 +430,20 @@ def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float |
         key=key_of(name),
         persist_state="session",
     )
+
+
+def planned(asked: Mapping[str, Any] | None) -> list[Stage]:
+    """The stages that what is asked for would go through; none where it cannot be started."""
+    if asked is None:
+        return []
+    n_samples = asked["subset"] or entry_of(st.session_state[key_of("dataset")]).n_samples
+    try:
+        parameters = chosen_parameters(
+            asked["model"], asked["preset"], n_samples, asked["overrides"]
+        )
+    except ValueError:  # Start says why
+        return []
+    return planned_stages(asked["model"], parameters)
 
 
 def start(asked: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -31,7 +32,7 @@ from pages.shared.session import (
     model_title,
     open_run,
 )
-from pages.shared.stages import draw_stages, has_epochs
+from pages.shared.stages import Stage, draw_stages, has_epochs, stages_html
 from pages.shared.step_button import step_button
 from pages.shared.train_settings import jobs, shown_id
 from vade_core.models import MODELS
@@ -61,13 +62,15 @@ def queue_words(mood: str) -> str:
     return ""
 
 
-def draw_live(mood: str) -> None:
+def draw_live(mood: str, planned: Sequence[Stage] = ()) -> None:
     """The shown run and the queue; drawn again every second while something is going on.
 
     Parameters
     ----------
     mood : str
         What `queue_mood` said when the page was last run as a whole.
+    planned : sequence of Stage
+        What a training would go through, shown while there is none.
     """
     active, queued = jobs()
     # Before anything is drawn: a beginning or an end, here or elsewhere, or another run to show.
@@ -81,7 +84,7 @@ def draw_live(mood: str) -> None:
         run = None if run_id is None else open_run(run_id)
     try:
         if run_id is None:
-            _draw_nothing_yet(places)
+            _draw_nothing_yet(planned, places)
         elif run is not None:
             _draw_head(run, [summary["id"] for summary in queued], places)
         with places["others"]:
@@ -100,8 +103,10 @@ def _place(name: str) -> Any:
     return st.container(key=f"train-{name}")
 
 
-def _draw_nothing_yet(places: dict[str, Any]) -> None:
+def _draw_nothing_yet(planned: Sequence[Stage], places: dict[str, Any]) -> None:
     places["head"].header("Train a model")
+    if planned:
+        places["stages"].html(stages_html(planned))
     places["words"].markdown(
         "Choose a model and press **Start**. The map begins with the untrained networks, the "
         "curves begin with the first epoch.  \nTraining goes on if you leave or reload this page."
