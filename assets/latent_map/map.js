@@ -20,6 +20,11 @@ const remembered = new Map();
 /** What all previews of the page play by. */
 const previewClock = new LoopClock();
 
+/** A map fills the window, but grows no further than a third higher than wide, controls left out. */
+function heightInWindow(least, above) {
+  return `max(${least}px, min(calc(100dvh - ${above}px), calc(1.33 * var(--wide) + 200px)))`;
+}
+
 class LatentMap {
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -134,7 +139,8 @@ class LatentMap {
     const { height, above } = header;
     if (header.preview) this.#becomePreview();
     else if (header.group) this.#becomeMember();
-    if (!header.preview) this.root.style.height = above ? `max(${height}px, calc(100dvh - ${above}px))` : `${height}px`;
+    if (!header.preview) this.root.style.height = above ? heightInWindow(height, above) : `${height}px`;
+    this.#tellWidth();
     this.theme = readTheme(this.root);
     if (header.pace) this.player.pace = header.pace;
     if (outcome === "gap") {
@@ -331,6 +337,7 @@ class LatentMap {
     const stage = this.find("stage");
     const { clientWidth: width, clientHeight: height } = stage;
     if (!this.header || !width || !height) return;
+    this.#tellWidth();
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     for (const canvas of stage.querySelectorAll(".lm-points, .lm-over")) {
       const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -344,6 +351,11 @@ class LatentMap {
     this.scrubber.draw(this.store, clientWidth, this.header.curve !== false, this.theme.scale);
     this.draw();
     this.change();
+  }
+
+  /** For the height, which goes by the width in a window that stands upright. */
+  #tellWidth() {
+    this.root.style.setProperty("--wide", `${this.root.clientWidth}px`);
   }
 
   #refit() {

@@ -132,8 +132,8 @@ def latent_map(
     force_canvas2d : bool
         Whether to draw without WebGL2 even where there is one.
     above : int
-        Where it is not 0, the element is at least as high as the window less so many CSS
-        pixels, which what stands above it needs.
+        Where it is not 0, the element is as high as the window less so many CSS pixels, which
+        what stands above it needs, though not much higher than wide.
     curve : bool
         Whether the ACC curve and its marks are drawn under the scrubber.
     name : str
