@@ -11,18 +11,15 @@ import hashlib
 import streamlit as st
 
 from pages.shared.density import draw_run_density
-from pages.shared.exploration import (
+from pages.shared.exploration import Exploration, earlier_frames, explore, line_of
+from pages.shared.exploration_choice import (
     Choice,
-    Exploration,
     checked_choice,
     choice_from_link,
-    earlier_frames,
-    explore,
-    line_of,
     link_of_choice,
     usual_choice,
-    why_no_drawing,
 )
+from pages.shared.exploration_message import why_no_drawing
 from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs

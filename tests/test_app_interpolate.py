@@ -21,16 +21,15 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from pages.shared import exploration, interpolation, session
-from pages.shared.exploration import (
+from pages.shared.exploration import Exploration, explore
+from pages.shared.exploration_choice import (
     Choice,
-    Exploration,
     checked_choice,
     choice_from_link,
-    explore,
     link_of_choice,
-    pack_message,
     usual_choice,
 )
+from pages.shared.exploration_message import pack_message
 from pages.shared.interpolation import answered, path_npz
 from tests.test_app_start_load import errors_of, link_of, words_of
 from vade_core.cli import main

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vade_core import cli, exports, remap
+from vade_core import cli_options, exports, remap
 from vade_core.cli import main
 from vade_core.exports import export_run, frame_csv, projector_zip, time_machine_html
 from vade_core.map_frames import NO_CLUSTER
@@ -227,7 +227,7 @@ def test_the_command_line_writes_each_format(
     trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = Run(trained)
-    for form in cli.EXPORTS:
+    for form in cli_options.EXPORTS:
         out = tmp_path / f"out.{form}"
         assert main(["export", str(trained), "--format", form, "--out", str(out)]) == 0
         assert out.read_bytes() == export_run(run, form)
@@ -239,8 +239,8 @@ def test_the_command_line_writes_each_format(
 
 
 def test_the_command_line_names_what_the_library_knows() -> None:
-    assert tuple(exports.FORMATS) == cli.EXPORTS
-    assert remap.SEEDED == cli.SEEDED_MAPS
+    assert tuple(exports.FORMATS) == cli_options.EXPORTS
+    assert remap.SEEDED == cli_options.SEEDED_MAPS
 
 
 @pytest.mark.parametrize(
@@ -273,6 +273,6 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
 def test_a_run_without_frames_has_nothing_to_export(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "frames")
-    for form in cli.EXPORTS:
+    for form in cli_options.EXPORTS:
         with pytest.raises(RunError, match="nothing to export"):
             export_run(Run(tmp_path / "run"), form)

@@ -20,7 +20,8 @@ import torch
 from PIL import Image
 from scipy.stats import norm
 
-from pages.shared.exploration import explore, usual_choice
+from pages.shared.exploration import explore
+from pages.shared.exploration_choice import usual_choice
 from pages.shared.interpolation import SOURCES, interpolation_script
 from pages.shared.interpolation import _read as read_source
 from tests.conftest import ROOT, AppServer, _wait_until_up

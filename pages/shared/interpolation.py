@@ -18,13 +18,9 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.shared.exploration import (
-    Choice,
-    Exploration,
-    checked_choice,
-    pack_message,
-    pack_parts,
-)
+from pages.shared.exploration import Exploration
+from pages.shared.exploration_choice import Choice, checked_choice
+from pages.shared.exploration_message import pack_message, pack_parts
 from pages.shared.networks import networks_script
 from vade_core.latent_paths import between_four, path
 from vade_core.map_page import join_modules

@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.shared.exploration import pack_parts
+from pages.shared.exploration_message import pack_parts
 from pages.shared.interpolation import ASSETS as SHARED_ASSETS
 from pages.shared.interpolation import answered
 from pages.shared.lesson_facts import Digits, digits_of, kind_colour, kinds_of, world_of
