@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from accuracy_tables import markdown, rows_of
+from assignments import unpacked
 from scipy.stats import spearmanr
 
+from vade_core.metrics import ari
+
 CellData = Mapping[str, Any]
+OfCell = Callable[[CellData], float | None]
 FEWEST = 4  # seeds; of fewer, ranks say nothing
 
 
-def _label_free(*names: str) -> Callable[[CellData], float | None]:
+def _label_free(*names: str) -> OfCell:
     def of(cell: CellData) -> float | None:
         value: Any = cell["label_free"]
         for name in names:
@@ -26,7 +31,7 @@ def _label_free(*names: str) -> Callable[[CellData], float | None]:
     return of
 
 
-def _negative(of: Callable[[CellData], float | None]) -> Callable[[CellData], float | None]:
+def _negative(of: OfCell) -> OfCell:
     def turned(cell: CellData) -> float | None:
         value = of(cell)
         return None if value is None else -value
@@ -41,15 +46,34 @@ def _elbo(cell: CellData) -> float | None:
     return -sum(value for name, value in terms.items() if name != "loss")
 
 
+def _alone(of: OfCell) -> Callable[[Sequence[CellData]], list[float | None]]:
+    """A number that a cell has whatever the others are."""
+    return lambda cells: [of(cell) for cell in cells]
+
+
+def agreement_with_others(cells: Sequence[CellData]) -> list[float | None]:
+    """Of each cell, the mean adjusted Rand index of its clusters with every other cell's.
+
+    None where cells did not keep which cluster each sample is in.
+    """
+    kept = [cell.get("assignments") for cell in cells]
+    if len(cells) < 2 or None in kept:
+        return [None] * len(cells)
+    clusters = [unpacked(text) for text in kept]
+    table = np.array([[ari(one, other) for other in clusters] for one in clusters])
+    return [float(value) for value in (table.sum(axis=1) - 1.0) / (len(cells) - 1)]
+
+
 # Each so that more is better.
-CRITERIA: dict[str, Callable[[CellData], float | None]] = {
-    "ELBO, unweighted": _elbo,
-    "objective that was minimised": _negative(_label_free("train", "loss")),
-    "likelihood of the start's mixture": _label_free("start_log_likelihood"),
-    "edge information of the start": _label_free("start_edge_information"),
-    "edge information, latents": _label_free("latent_edge_information"),
-    "edge information, raw values": _label_free("raw_edge_information"),
-    "agreement with its start": _label_free("start_agreement"),
+CRITERIA: dict[str, Callable[[Sequence[CellData]], list[float | None]]] = {
+    "ELBO, unweighted": _alone(_elbo),
+    "objective that was minimised": _alone(_negative(_label_free("train", "loss"))),
+    "likelihood of the start's mixture": _alone(_label_free("start_log_likelihood")),
+    "edge information of the start": _alone(_label_free("start_edge_information")),
+    "edge information, latents": _alone(_label_free("latent_edge_information")),
+    "edge information, raw values": _alone(_label_free("raw_edge_information")),
+    "agreement with its start": _alone(_label_free("start_agreement")),
+    "agreement with the other runs": agreement_with_others,
 }
 
 
@@ -69,7 +93,7 @@ def correlations(cells: Sequence[CellData]) -> dict[str, tuple[float, float] | N
     accuracies = [cell["scores"]["acc"] for cell in cells]
     found: dict[str, tuple[float, float] | None] = {}
     for name, of in CRITERIA.items():
-        values = [of(cell) for cell in cells]
+        values = of(cells)
         known = [value for value in values if value is not None]
         if len(known) < len(values) or len(set(known)) < 2 or len(set(accuracies)) < 2:
             found[name] = None

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from accuracy_plan import Cell
+from assignments import packed
 from numpy.typing import NDArray
 
 from vade_core.communities import edge_information, neighbour_graph, raw_edge_information
@@ -244,6 +245,7 @@ def measured_run(
             "start_agreement": lines[-1].get("start_agreement"),
             **start_findings(lines),
         },
+        "assignments": own["assignments"],
         "curve": curve(lines, "acc", 4),
         "agreement_curve": curve(lines, "start_agreement", 4),
         "loss_curve": curve(lines, "loss", 3),
@@ -290,6 +292,7 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
     )
     return {
         "em_on_latents": epoch_scores(dataset.labels, by_em, dataset.is_test),
+        "assignments": packed(clusters),
         "label_free": {
             "n_clusters_used": int((sizes > 0).sum()),
             "sizes": sizes,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -27,6 +28,7 @@ import accuracy_criteria
 import accuracy_tables
 import time_to_accuracy
 from accuracy_plan import Cell, read_cells
+from assignments import packed, unpacked
 
 from vade_core.baselines import DataMixture, LatentMixture
 from vade_core.data import load
@@ -99,6 +101,7 @@ def test_a_cell_killed_inside_goes_on_to_the_same_numbers(
                  "knn_error", "silhouette", "reconstruction", "parameters"):  # fmt: skip
         assert resumed[name] == whole[name], name
     assert len(whole["curve"]["train"]) == 25
+    assert np.bincount(unpacked(whole["assignments"])).sum() == whole["n_samples"]
     # The last epoch counts: what predict gives in the end, not the best that there was.
     assert whole["scores"]["acc"] == pytest.approx(whole["curve"]["train"][-1], abs=1e-4)
     assert set(whole["seconds"]) == {"pretrain", "start", "train", "total", "evaluation"}
@@ -589,3 +592,27 @@ def test_criteria_are_ranked_against_acc() -> None:
     assert "+0.40 (80.00)" in text
     with pytest.raises(ValueError, match="no recipe has 4 seeds"):
         accuracy_criteria.criteria_table(cells[:3])
+
+
+def test_agreement_with_the_other_runs_does_not_ask_what_clusters_are_called() -> None:
+    true = np.repeat(np.arange(4), 50)
+    renamed, spoilt, worse = (np.array([2, 3, 1, 0])[true], true.copy(), true.copy())
+    spoilt[:10], worse[:40] = 3, 2
+    cells = [{"assignments": packed(clusters)} for clusters in (worse, true, spoilt, renamed)]
+    found = accuracy_criteria.agreement_with_others(cells)
+    others = [adjusted_rand_score(worse, clusters) for clusters in (true, spoilt, renamed)]
+    assert found[0] == pytest.approx(np.mean(others))
+    assert found[1] == pytest.approx(found[3])
+    assert found[1] > found[2] > found[0]
+    assert accuracy_criteria.agreement_with_others([{}, *cells[1:]]) == [None] * 4
+    assert accuracy_criteria.agreement_with_others(cells[:1]) == [None]
+
+
+def test_clusters_are_kept_small_and_come_back() -> None:
+    clusters = np.random.default_rng(0).integers(0, 10, 70_000)
+    text = packed(clusters)
+    assert len(text) < 60_000
+    assert (unpacked(text) == clusters).all()
+    assert (unpacked(packed([65_535, 0])) == [65_535, 0]).all()
+    with pytest.raises(ValueError, match="from 0 to"):
+        packed([-1, 2])
