@@ -48,6 +48,7 @@ from vade_core.runs import (
     RunError,
     recorded_root,
 )
+from vade_core.zip_checks import directory_of
 
 __all__ = ["ArchiveError", "pack", "unpack"]
 
@@ -74,8 +75,6 @@ MEMBER = re.compile(
     r"|(?:frames|weights)/[0-9]{5}\.safetensors)"
 )
 FOLDER = re.compile(r"([a-z0-9][a-z0-9-]{0,79})/(?:(?:frames|weights)/)?")
-END_OF_DIRECTORY = struct.Struct("<4s4H2LH")
-ZIP64_LOCATOR = b"PK\x06\x07"
 
 
 def pack(run: Run, target: Path | IO[bytes]) -> None:
@@ -198,18 +197,13 @@ def _extract(file: Path | IO[bytes], folder: Path) -> str:
 
 def _check_directory(file: IO[bytes]) -> None:
     """Refuse a directory of absurd size before it is read into memory."""
-    size = file.seek(0, os.SEEK_END)
-    if size < END_OF_DIRECTORY.size:
-        raise ArchiveError("This is no archive of a run: the file is too short.")
-    file.seek(max(0, size - END_OF_DIRECTORY.size - 20))
-    tail = file.read()
-    file.seek(0)
-    mark, _, _, _, count, length, _, comment = END_OF_DIRECTORY.unpack(
-        tail[-END_OF_DIRECTORY.size :]
-    )
-    if mark != b"PK\x05\x06" or comment:
-        raise ArchiveError("This is no archive of a run: it is not a zip file, or not a whole one.")
-    if ZIP64_LOCATOR in tail or count > MEMBER_LIMIT or length > DIRECTORY_LIMIT:
+    try:
+        members, size = directory_of(file)
+    except zipfile.BadZipFile as error:
+        raise ArchiveError(
+            "This is no archive of a run: it is not a zip file, or not a whole one."
+        ) from error
+    if members > MEMBER_LIMIT or size > DIRECTORY_LIMIT:
         raise ArchiveError(
             f"The archive is larger than a run's may be: at most {MEMBER_LIMIT:,} files in 1 GiB."
         )

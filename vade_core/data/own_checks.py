@@ -6,17 +6,20 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import numpy as np
 
 from vade_core.data.dataset import MIN_SAMPLES, DataError, Dataset, random_test_part
+from vade_core.zip_checks import directory_of
 
 MAX_SAMPLES = 1_000_000
 # Values a sample: a picture of 316 x 316. The first layer alone then has fifty million weights.
 MAX_FEATURES = 100_000
 # Unpacked, in memory.
 MAX_BYTES = 4 * 1024**3
+# Of a zip file's list of members, in bytes.
+MAX_DIRECTORY = 32 * 2**20
 # Beyond this a float cannot tell neighbouring integers apart.
 _MAX_EXACT_INTEGER = 2**53
 _NAMED = 5
@@ -51,6 +54,27 @@ class Found:
 def refuse(file: str, why: str, cause: BaseException | None = None) -> NoReturn:
     """Raise DataError with one sentence that names the file."""
     raise DataError(f"{file} {why}.") from cause
+
+
+def check_directory(stream: BinaryIO, file: str) -> None:
+    """Refuse a zip file whose list of members alone would fill the memory.
+
+    Parameters
+    ----------
+    stream : binary file
+        Its position is 0 afterwards.
+    file : str
+        Its name in sentences.
+
+    Raises
+    ------
+    DataError
+        If the list is too long.
+    zipfile.BadZipFile
+        If there is none: the file is cut short or no zip file.
+    """
+    if directory_of(stream).size > MAX_DIRECTORY:
+        refuse(file, "holds more files than are taken: put fewer into it, or use an .npz file")
 
 
 def size_words(size: int) -> str:

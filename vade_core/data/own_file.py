@@ -21,7 +21,7 @@ from vade_core.data.own_pictures import (
     STARTS as PICTURE_STARTS,
 )
 from vade_core.data.own_pictures import Picture, is_picture, read_folder, read_pictures, read_zip
-from vade_core.data.zip_checks import ZIP_STARTS
+from vade_core.zip_checks import ZIP_STARTS
 
 KINDS = ".csv, .npz, IDX, or a folder or zip of PNG or JPEG pictures"
 # Pickle's protocols 2 to 5 begin so; protocol 0 and 1 are told by the ending alone.

@@ -13,8 +13,15 @@ from typing import BinaryIO
 import numpy as np
 
 from vade_core.data.dataset import DataError
-from vade_core.data.own_checks import MAX_BYTES, Found, check_shape, refuse, size_words
-from vade_core.data.zip_checks import ZIP_STARTS, check_directory
+from vade_core.data.own_checks import (
+    MAX_BYTES,
+    Found,
+    check_directory,
+    check_shape,
+    refuse,
+    size_words,
+)
+from vade_core.zip_checks import ZIP_STARTS
 
 _ARRAYS = ("X", "y", "image_shape")
 # All that zipfile, its decompressors and NumPy's reader were seen to raise on broken files.

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import numpy as np
 
 from vade_core.data.dataset import DataError
-from vade_core.data.own_checks import MAX_BYTES, Found, check_shape, refuse
+from vade_core.data.own_checks import MAX_BYTES, Found, check_directory, check_shape, refuse
 from vade_core.data.own_npz import DAMAGE
-from vade_core.data.zip_checks import check_directory, climbs_out
+from vade_core.zip_checks import climbs_out
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,33 +6,40 @@ import os
 import struct
 import zipfile
 from pathlib import PurePosixPath, PureWindowsPath
-from typing import BinaryIO
-
-from vade_core.data.own_checks import refuse
+from typing import IO, NamedTuple
 
 ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
-# zipfile keeps a directory in memory, at about six times its size.
-MAX_DIRECTORY = 32 * 2**20
 _END = struct.Struct("<4s4H2LH")
 _LOCATOR = struct.Struct("<4sLQL")
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _LONGEST_COMMENT = 2**16
 
 
-def check_directory(stream: BinaryIO, file: str) -> None:
-    """Refuse a zip file whose list of members alone would fill the memory.
+class Directory(NamedTuple):
+    """What a zip file says of its list of members: how many they are, and the list's bytes."""
+
+    members: int
+    size: int
+
+
+def directory_of(stream: IO[bytes]) -> Directory:
+    """What a zip file says of its list of members, without reading it.
+
+    zipfile keeps that list in memory, at about six times its size: whoever takes files from
+    elsewhere should refuse one that is too long before opening it.
 
     Parameters
     ----------
     stream : binary file
         Its position is 0 afterwards.
-    file : str
-        Its name in sentences.
+
+    Returns
+    -------
+    Directory
+        The largest numbers that zipfile might go by.
 
     Raises
     ------
-    DataError
-        If the list is too long.
     zipfile.BadZipFile
         If there is none: the file is cut short or no zip file.
     """
@@ -40,28 +47,38 @@ def check_directory(stream: BinaryIO, file: str) -> None:
     start = max(0, size - _END.size - _LONGEST_COMMENT)
     stream.seek(start)
     tail = stream.read()
+    stream.seek(0)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0 or len(tail) - at < _END.size:
         raise zipfile.BadZipFile("no end of the directory")
-    length = _END.unpack_from(tail, at)[6]
+    _, _, _, _, members, length, _, _ = _END.unpack_from(tail, at)
+    found = Directory(members, length)
     # zipfile believes a locator that stands before the end, whatever the end says.
     place = start + at - _LOCATOR.size
     if place >= 0:
         stream.seek(place)
         mark, _, where, _ = _LOCATOR.unpack(stream.read(_LOCATOR.size))
         if mark == b"PK\x06\x07":
-            stream.seek(min(where, size))
-            found = stream.read(_END64.size)
-            if len(found) == _END64.size:
-                length = max(length if length < 2**32 - 1 else 0, _END64.unpack(found)[8])
+            found = _larger(found, stream, min(where, size), marked=False)
             # It may look for it right before the locator as well.
-            stream.seek(max(0, place - _END64.size))
-            found = stream.read(_END64.size)
-            if found.startswith(b"PK\x06\x06"):
-                length = max(length if length < 2**32 - 1 else 0, _END64.unpack(found)[8])
-    stream.seek(0)
-    if length > MAX_DIRECTORY:
-        refuse(file, "holds more files than are taken: put fewer into it, or use an .npz file")
+            found = _larger(found, stream, max(0, place - _END64.size), marked=True)
+        stream.seek(0)
+    return found
+
+
+def _larger(known: Directory, stream: IO[bytes], place: int, *, marked: bool) -> Directory:
+    """The larger of what is known and what a 64-bit end of the directory says at a place."""
+    stream.seek(place)
+    content = stream.read(_END64.size)
+    if len(content) < _END64.size or (marked and not content.startswith(b"PK\x06\x06")):
+        return known
+    _, _, _, _, _, _, _, members, length, _ = _END64.unpack(content)
+    # All bits set in the 32-bit end: the number stands in the 64-bit one alone.
+    before = Directory(
+        known.members if known.members < 2**16 - 1 else 0,
+        known.size if known.size < 2**32 - 1 else 0,
+    )
+    return Directory(max(before.members, members), max(before.size, length))
 
 
 def climbs_out(name: str) -> bool:
