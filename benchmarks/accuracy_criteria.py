@@ -7,18 +7,19 @@ that was had without labels is ranked against ACC over the seeds of one recipe o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
-import numpy as np
 from accuracy_tables import markdown, rows_of
 from assignments import unpacked
 from scipy.stats import spearmanr
 
-from vade_core.metrics import ari
+from vade_core.metrics import agreement_with_others
 
 CellData = Mapping[str, Any]
 OfCell = Callable[[CellData], float | None]
 FEWEST = 4  # seeds; of fewer, ranks say nothing
+KEPT_OF = 3  # runs that somebody without labels may have the patience for
 
 
 def _label_free(*names: str) -> OfCell:
@@ -51,17 +52,12 @@ def _alone(of: OfCell) -> Callable[[Sequence[CellData]], list[float | None]]:
     return lambda cells: [of(cell) for cell in cells]
 
 
-def agreement_with_others(cells: Sequence[CellData]) -> list[float | None]:
-    """Of each cell, the mean adjusted Rand index of its clusters with every other cell's.
-
-    None where cells did not keep which cluster each sample is in.
-    """
+def _agreement(cells: Sequence[CellData]) -> list[float | None]:
+    """None where cells did not keep which cluster each sample is in."""
     kept = [cell.get("assignments") for cell in cells]
     if len(cells) < 2 or None in kept:
         return [None] * len(cells)
-    clusters = [unpacked(text) for text in kept]
-    table = np.array([[ari(one, other) for other in clusters] for one in clusters])
-    return [float(value) for value in (table.sum(axis=1) - 1.0) / (len(cells) - 1)]
+    return [*agreement_with_others([unpacked(text) for text in kept])]
 
 
 # Each so that more is better.
@@ -73,7 +69,7 @@ CRITERIA: dict[str, Callable[[Sequence[CellData]], list[float | None]]] = {
     "edge information, latents": _alone(_label_free("latent_edge_information")),
     "edge information, raw values": _alone(_label_free("raw_edge_information")),
     "agreement with its start": _alone(_label_free("start_agreement")),
-    "agreement with the other runs": agreement_with_others,
+    "agreement with the other runs": _agreement,
 }
 
 
@@ -103,6 +99,26 @@ def correlations(cells: Sequence[CellData]) -> dict[str, tuple[float, float] | N
     return found
 
 
+def gain_of_keeping_one(
+    cells: Sequence[CellData], of: Callable[[Sequence[CellData]], list[float | None]], size: int
+) -> float | None:
+    """What a criterion gains where it keeps one of so many runs: ACC above their mean.
+
+    The mean over all sets of so many of the cells; where several are best, over these.
+    None where the cells have no such number.
+    """
+    gains = []
+    for chosen in combinations(cells, size):
+        values = of(chosen)
+        if None in values:
+            return None
+        best = max(value for value in values if value is not None)
+        accuracies = [cell["scores"]["acc"] for cell in chosen]
+        kept = [acc for acc, value in zip(accuracies, values, strict=True) if value == best]
+        gains.append(sum(kept) / len(kept) - sum(accuracies) / size)
+    return sum(gains) / len(gains) if gains else None
+
+
 def _by_dataset(cells: Sequence[CellData]) -> list[list[CellData]]:
     names = dict.fromkeys(cell["dataset"] for cell in cells)
     return [[cell for cell in cells if cell["dataset"] == name] for name in names]
@@ -111,6 +127,7 @@ def _by_dataset(cells: Sequence[CellData]) -> list[list[CellData]]:
 def criteria_table(cells: Sequence[CellData]) -> str:
     """The correlations of every recipe that has enough seeds, as Markdown."""
     header, lines = ["data, recipe", "seeds", "ACC %, mean (min-max)", *CRITERIA], []
+    gains = []
     for row in (row for of_data in _by_dataset(cells) for row in rows_of(of_data)):
         scored = [cell for cell in row.cells if cell["scores"].get("acc") is not None]
         if len(scored) < FEWEST or "label_free" not in scored[0]:
@@ -128,10 +145,18 @@ def criteria_table(cells: Sequence[CellData]) -> str:
                 ),
             ]
         )
+        found = [gain_of_keeping_one(scored, of, KEPT_OF) for of in CRITERIA.values()]
+        words = ["-" if gain is None else f"{100 * gain:+.2f}" for gain in found]
+        gains.append([*lines[-1][:2], f"{mean:.2f}", *words])
     if not lines:
         raise ValueError(f"no recipe has {FEWEST} seeds yet: compute more cells.")
     words = (
         "Spearman's rank correlation of each number with ACC over the seeds; in brackets the ACC "
         "of the run that it would keep. None of the numbers has seen a label."
     )
-    return f"{markdown(header, lines)}\n\n{words}"
+    kept = (
+        f"What keeping one of {KEPT_OF} runs by each number gains over their mean, in points of "
+        "ACC, over all such sets of the seeds."
+    )
+    header[2] = "ACC %, mean"
+    return f"{markdown(header, lines)}\n\n{words}\n\n{markdown(header, gains)}\n\n{kept}"

@@ -20,7 +20,7 @@ from accuracy_plan import Cell
 from assignments import packed
 from numpy.typing import NDArray
 
-from vade_core.communities import edge_information, neighbour_graph, raw_edge_information
+from vade_core.communities import edge_information, neighbour_graph
 from vade_core.configure import configure
 from vade_core.data import Dataset
 from vade_core.evaluation import epoch_scores, evaluate
@@ -30,12 +30,17 @@ from vade_core.models import MODELS, LatentModel
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import create_run, write_json
 from vade_core.runs import BASELINE, UNTRAINED, Run, RunConfig, RunError, read_json
+from vade_core.samples import Samples, dense
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).resolve().parent.parent
 SCORES = ("acc", "nmi", "rand_index", "ari", "purity")
 # What the start of a training decides, or when it was: no part of what was asked for.
 DECIDED = ("created", "versions", "precision", "threads")
+
+
+RAW_SAMPLE = 10_000  # samples among which raw neighbours are looked for
+RAW_NEIGHBOURS = 10
 
 
 class Interrupted(Exception):
@@ -239,6 +244,7 @@ def measured_run(
         },
         "label_free": {
             **own["label_free"],
+            "latent_edge_information": measured["edge_information"],
             "train": {name: lines[-1].get(name) for name in measured["loss_terms"]},
             "test": measured["loss_terms"],
             "val_loss": lines[-1].get("val_loss"),
@@ -286,7 +292,6 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
     latents = model.transform(dataset.samples)
     clusters = model.responsibilities(latents).argmax(axis=1)
     sizes = np.bincount(clusters, minlength=config.clusters)
-    latent = neighbour_graph(latents)
     by_em = em_on_latents(
         latents, ~dataset.is_test if config.split else None, config.clusters, config.seed
     )
@@ -296,12 +301,35 @@ def ownings(model: LatentModel, dataset: Dataset, config: RunConfig) -> dict[str
         "label_free": {
             "n_clusters_used": int((sizes > 0).sum()),
             "sizes": sizes,
-            # How much of a sample's cluster its neighbours tell, in the latent space and, the
-            # same for every model and seed, among the raw values.
-            "latent_edge_information": edge_information(latent, clusters),
             "raw_edge_information": raw_edge_information(dataset.samples, clusters),
         },
     }
+
+
+def raw_edge_information(samples: Samples, clusters: NDArray[np.int64]) -> float:
+    """Edge information of clusters in the neighbour graph of the samples themselves, in nats.
+
+    The graph is the same whatever was trained.
+
+    Parameters
+    ----------
+    samples : ndarray or CSR matrix, shape (n, D)
+        Of more than ``RAW_SAMPLE`` a seeded sample is looked at.
+    clusters : ndarray of int64, shape (n,)
+
+    Returns
+    -------
+    float
+        0 for fewer than three samples.
+    """
+    n = samples.shape[0]
+    if n < 3:
+        return 0.0
+    rows = np.arange(n)
+    if n > RAW_SAMPLE:
+        rows = np.sort(np.random.default_rng(0).choice(n, RAW_SAMPLE, replace=False))
+    points = dense(samples[rows]).astype(np.float32)
+    return edge_information(neighbour_graph(points, RAW_NEIGHBOURS), clusters[rows])
 
 
 def em_on_latents(

@@ -229,7 +229,7 @@ def test_what_is_missing_is_measured_by_a_process_once(
     app = opened()
     assert len(started) == 1
     assert started[0][-3:] == ["-m", "vade_core.evaluated", str((runs / VAE).resolve())]
-    assert words_of(app).count("measuring …") == 6
+    assert words_of(app).count("measuring …") == 7
     Process.code = 2
     app.run()
     assert not app.exception

@@ -151,6 +151,7 @@ def test_a_random_start_lets_go_of_the_presets_held_epochs() -> None:
         ({"epochs": 5, "clamped_epochs": 5}, "never set free"),
         ({"start": "magic"}, "no start 'magic'; there are: "),
         ({"pretraining": "sleep"}, "no pretraining 'sleep'"),
+        ({"n_init": 3}, "A run is one training"),
     ],
 )
 def test_stages_that_do_not_go_together_are_refused_before_a_run_is_made(

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import adjusted_rand_score
+from scipy.sparse import csr_array
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -28,6 +28,7 @@ import accuracy_criteria
 import accuracy_tables
 import time_to_accuracy
 from accuracy_plan import Cell, read_cells
+from accuracy_runs import raw_edge_information
 from assignments import packed, unpacked
 
 from vade_core.baselines import DataMixture, LatentMixture
@@ -570,6 +571,15 @@ def test_the_clocks_table() -> None:
     ]  # fmt: skip
 
 
+def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
+    points = np.repeat(np.eye(4, 6), 30, axis=0) * 9 + np.random.default_rng(0).random((120, 6))
+    truth = np.repeat(np.arange(4), 30)
+    assert raw_edge_information(points, truth) == pytest.approx(np.log(4), abs=0.01)
+    assert raw_edge_information(csr_array(points), truth) == pytest.approx(np.log(4), abs=0.01)
+    assert raw_edge_information(points, np.arange(120) % 4) < 0.2
+    assert raw_edge_information(points[:2], truth[:2]) == 0
+
+
 def test_criteria_are_ranked_against_acc() -> None:
     def cell(seed: int, acc: float, information: float, loss: float) -> dict[str, Any]:
         terms = {"reconstruction": loss, "latent_kl": 1.0, "loss": 99.0}
@@ -590,22 +600,23 @@ def test_criteria_are_ranked_against_acc() -> None:
     assert "| digits, VaDE robust | 4 | 75.00 (60.00-90.00) |" in text
     assert "+1.00 (90.00)" in text
     assert "+0.40 (80.00)" in text
+    assert "| digits, VaDE robust | 4 | 75.00 |" in text
+    gain = accuracy_criteria.gain_of_keeping_one
+    raw = accuracy_criteria.CRITERIA["edge information, raw values"]
+    assert gain(cells, raw, 3) == pytest.approx((0.1 + 0.4 / 3 + 0.5 / 3 + 0.1) / 4)
+    assert gain(cells, accuracy_criteria.CRITERIA["agreement with its start"], 3) is None
+    alike = accuracy_criteria.CRITERIA["objective that was minimised"]
+    assert gain(cells, alike, 3) == pytest.approx(0)
     with pytest.raises(ValueError, match="no recipe has 4 seeds"):
         accuracy_criteria.criteria_table(cells[:3])
 
 
-def test_agreement_with_the_other_runs_does_not_ask_what_clusters_are_called() -> None:
-    true = np.repeat(np.arange(4), 50)
-    renamed, spoilt, worse = (np.array([2, 3, 1, 0])[true], true.copy(), true.copy())
-    spoilt[:10], worse[:40] = 3, 2
-    cells = [{"assignments": packed(clusters)} for clusters in (worse, true, spoilt, renamed)]
-    found = accuracy_criteria.agreement_with_others(cells)
-    others = [adjusted_rand_score(worse, clusters) for clusters in (true, spoilt, renamed)]
-    assert found[0] == pytest.approx(np.mean(others))
-    assert found[1] == pytest.approx(found[3])
-    assert found[1] > found[2] > found[0]
-    assert accuracy_criteria.agreement_with_others([{}, *cells[1:]]) == [None] * 4
-    assert accuracy_criteria.agreement_with_others(cells[:1]) == [None]
+def test_agreement_with_the_other_runs_needs_the_clusters_of_all() -> None:
+    cells = [{"assignments": packed(clusters)} for clusters in ([0, 0, 1, 1], [1, 1, 0, 0])]
+    agreement = accuracy_criteria.CRITERIA["agreement with the other runs"]
+    assert agreement(cells) == [1, 1]
+    assert agreement([*cells, {}]) == [None] * 3
+    assert agreement(cells[:1]) == [None]
 
 
 def test_clusters_are_kept_small_and_come_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,7 @@ def test_train_evaluate_runs_and_resume(capsys: pytest.CaptureFixture[str], tmp_
     assert code == 0
     assert {"acc", "nmi", "rand_index", "ari", "silhouette", "calinski_harabasz", "knn_error",
             "reconstruction"} <= found.keys()  # fmt: skip
+    assert 0 <= found["edge_information"] <= math.log(7)
     assert str(tmp_path) not in out
     assert run(capsys, "evaluate", folder, "--json")[1] == out
     code, out, _ = run(capsys, "runs", folder.parent, "--json")

@@ -201,6 +201,7 @@ def compared(*runs: Run) -> list[Compared]:
 
 def evaluation_of(**values: Any) -> dict[str, Any]:
     usual = {"silhouette": 0.1, "calinski_harabasz": 50.0, "reconstruction": 90.0}
+    usual["edge_information"] = 2.0
     errors = {"3": 0.1, "5": 0.2, "10": 0.3}
     return {
         "samples": 200,
@@ -229,10 +230,22 @@ def test_the_better_one_is_marked_by_what_is_better(run: Run, tmp_path: Path) ->
 
     waiting = table_rows(two, [evaluation_of(), None])
     assert {row.measure.key for row in waiting if row.pending[1]} == {
-        *("silhouette", "calinski_harabasz", "reconstruction"),
+        *("edge_information", "silhouette", "calinski_harabasz", "reconstruction"),
         *("knn_error_3", "knn_error_5", "knn_error_10"),
     }
-    assert table_html(two, waiting, "measuring …").count("measuring …") == 6
+    assert table_html(two, waiting, "measuring …").count("measuring …") == 7
+
+
+def test_edge_information_is_ranked_among_runs_of_one_k_alone(run: Run) -> None:
+    def best(other: Run) -> list[bool]:
+        two = [evaluation_of(), evaluation_of(edge_information=2.2)]
+        rows = table_rows(compared(run, other), two)
+        return next(row.best for row in rows if row.measure.key == "edge_information")
+
+    assert best(run) == [False, True]
+    finer = Run(run.path)
+    finer.__dict__["config"] = replace(run.config, clusters=14)
+    assert best(finer) == [False, False]
 
 
 def test_who_was_told_the_labels_takes_no_part_and_other_data_are_not_ranked(

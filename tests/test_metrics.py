@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from sklearn.metrics import normalized_mutual_info_score
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from vade_core import metrics
@@ -224,3 +224,16 @@ def test_docstring_examples_run() -> None:
     result = doctest.testmod(metrics)
     assert result.attempted >= 12
     assert result.failed == 0
+
+
+def test_agreement_with_others_does_not_ask_what_clusters_are_called() -> None:
+    true = np.repeat(np.arange(4), 50)
+    renamed, spoilt, worse = (np.array([2, 3, 1, 0])[true], true.copy(), true.copy())
+    spoilt[:10], worse[:40] = 3, 2
+    found = metrics.agreement_with_others([worse, true, spoilt, renamed])
+    others = [adjusted_rand_score(worse, clusters) for clusters in (true, spoilt, renamed)]
+    assert found[0] == pytest.approx(np.mean(others))
+    assert found[1] == pytest.approx(found[3])
+    assert found[1] > found[2] > found[0]
+    with pytest.raises(ValueError, match="two clusterings or more"):
+        metrics.agreement_with_others([true])

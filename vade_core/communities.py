@@ -24,7 +24,6 @@ from scipy.sparse.linalg import eigsh
 from sklearn.cluster import KMeans
 
 from vade_core.neighbours import nearest
-from vade_core.samples import Samples, dense
 
 Clusters = NDArray[np.int64]
 
@@ -38,8 +37,6 @@ FEW = 5_000  # samples
 # mostly has it, and the modularity says which.
 CUTS = ((1.6, 6), (2.4, 10))
 MOST_ROUNDS = 30
-RAW_SAMPLE = 10_000  # samples among which raw neighbours are looked for
-RAW_NEIGHBOURS = 10
 PIECES_SAMPLE = 20_000
 MOST_PIECES = 120  # or K, if that is more: trying every two of them is cubic
 
@@ -152,33 +149,6 @@ def edge_information(graph: NeighbourGraph, clusters: Clusters) -> float:
         From 0 to log K, which K equal clusters without an edge between them have.
     """
     return _edge_information(graph.shares(clusters, int(clusters.max()) + 1))
-
-
-def raw_edge_information(samples: Samples, clusters: Clusters) -> float:
-    """Edge information of clusters in the neighbour graph of the samples themselves, in nats.
-
-    The graph is the same whatever was trained, so that trainings can be held against each other
-    without labels.
-
-    Parameters
-    ----------
-    samples : ndarray or CSR matrix, shape (n, D)
-        Of more than ``RAW_SAMPLE`` a seeded sample is looked at.
-    clusters : ndarray of int64, shape (n,)
-
-    Returns
-    -------
-    float
-        0 for fewer than three samples.
-    """
-    n = samples.shape[0]
-    if n < 3:
-        return 0.0
-    rows = np.arange(n)
-    if n > RAW_SAMPLE:
-        rows = np.sort(np.random.default_rng(0).choice(n, RAW_SAMPLE, replace=False))
-    points = dense(samples[rows]).astype(np.float32)
-    return edge_information(neighbour_graph(points, RAW_NEIGHBOURS), clusters[rows])
 
 
 def _modularity(shares: Shares) -> float:

@@ -219,6 +219,11 @@ def _settle_stages(
     progress: Callable[[str], None] | None,
 ) -> None:
     """Let the stages fit each other, or refuse them: a model would only do so once it trains."""
+    if parameters.get("n_init", 1) != 1:
+        raise ValueError(
+            "A run is one training, so n_init is for the library's fit alone: train several runs "
+            "with other seeds, and keep the one with the most edge information."
+        )
     held = parameters.get("clamped_epochs")
     if held and parameters.get("start") == "random":
         if "clamped_epochs" in asked:

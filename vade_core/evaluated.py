@@ -29,8 +29,8 @@ ELSEWHERE = ".evaluations"  # no id begins with a dot: it is never taken for a r
 MOST_SAMPLES = 70_000
 """Of a larger data set a seeded sample of so many is measured."""
 
-FORMAT = 1
-_NUMBERS = ("silhouette", "calinski_harabasz", "reconstruction")
+FORMAT = 2  # 1 had no edge information
+_NUMBERS = ("edge_information", "silhouette", "calinski_harabasz", "reconstruction")
 
 
 def evaluate_run(run: Run) -> dict[str, Any]:

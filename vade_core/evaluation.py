@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from vade_core import metrics
+from vade_core.communities import edge_information, neighbour_graph
 from vade_core.data import Dataset
 from vade_core.models.base import CHUNK, LatentModel
 from vade_core.samples import Samples, chunks
@@ -49,17 +50,19 @@ def evaluate(model: LatentModel, dataset: Dataset) -> dict[str, Any]:
     -------
     dict
         ``acc``, ``nmi``, ``rand_index``, ``ari``, ``purity`` on all samples and as ``test_...``
-        on the test part; ``silhouette`` and ``calinski_harabasz`` of the test part's latents with
-        the true labels, as Czerwonski has them; ``knn_error`` by k, fitted on the train part and
-        counted on the test part; ``reconstruction``, the cross-entropy or negative log-density of
-        the reconstruction at the posterior mean, in nats a sample, on the test part; the loss
-        terms there. What needs labels is None without them. No times and no paths, so that equal
-        models give equal dicts.
+        on the test part; ``edge_information``, in nats, of the clusters of all samples in the
+        neighbour graph of their latents, for which no label is needed; ``silhouette`` and
+        ``calinski_harabasz`` of the test part's latents with the true labels, as Czerwonski has
+        them; ``knn_error`` by k, fitted on the train part and counted on the test part;
+        ``reconstruction``, the cross-entropy or negative log-density of the reconstruction at the
+        posterior mean, in nats a sample, on the test part; the loss terms there. What needs labels
+        is None without them. No times and no paths, so that equal models give equal dicts.
     """
     latents = model.transform(dataset.samples)
     clusters = model.responsibilities(latents).argmax(axis=1).astype(np.int64)
     labels, is_test = dataset.labels, dataset.is_test
     found: dict[str, Any] = dict(epoch_scores(labels, clusters, is_test))
+    found["edge_information"] = edge_information(neighbour_graph(latents), clusters)
     part = is_test if is_test.any() else np.ones(dataset.n_samples, dtype=bool)
     found["silhouette"] = found["calinski_harabasz"] = None
     found["knn_error"] = dict.fromkeys(map(str, KNN))

@@ -8,6 +8,7 @@ table, so 70,000 points cost a few milliseconds.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -256,6 +257,37 @@ def ari(labels: ArrayLike, clusters: ArrayLike) -> float:
     0.571
     """
     return _ari(contingency(labels, clusters))
+
+
+def agreement_with_others(clusterings: Sequence[ArrayLike]) -> list[float]:
+    """How far each of several clusterings of the same points agrees with the others.
+
+    Parameters
+    ----------
+    clusterings : sequence of array_like of int, shape (n,)
+        Two or more; what the clusters are called in each plays no part.
+
+    Returns
+    -------
+    list of float
+        Of each, the mean adjusted Rand index with every other one.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two, or as in `contingency`.
+
+    Examples
+    --------
+    >>> agreement_with_others([[0, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1]])
+    [0.25, 0.25, -0.5]
+    """
+    if len(clusterings) < 2:
+        raise ValueError("Agreement is between two clusterings or more.")
+    table = np.ones((len(clusterings),) * 2)
+    for i, j in combinations(range(len(clusterings)), 2):
+        table[i, j] = table[j, i] = ari(clusterings[i], clusterings[j])
+    return [float(value) for value in (table.sum(axis=1) - 1.0) / (len(clusterings) - 1)]
 
 
 def clustering_scores(labels: ArrayLike, clusters: ArrayLike) -> dict[str, float]:

@@ -51,6 +51,15 @@ MEASURES: tuple[Measure, ...] = (
     Measure("rand_index", "Rand index", "percent", True, "Share of pairs put rightly"),
     Measure("ari", "ARI", "percent", True, "The Rand index, corrected for chance"),
     Measure(
+        "edge_information",
+        "Edge information",
+        "number",
+        True,
+        "What a sample's cluster tells of its neighbours' clusters in latent space, in nats, at "
+        "most log K; needs no label",
+        True,
+    ),
+    Measure(
         "silhouette", "Silhouette", "number", True, "How far the classes' latents lie apart", True
     ),
     Measure(
@@ -131,6 +140,7 @@ def table_rows(compared: Sequence[Compared], evaluations: Sequence[Found | None]
     fits = [alike and not supervised for supervised in told]
     if alike and all(told):
         fits = [True] * len(told)
+    one_k = len({config.clusters for config in configs}) == 1  # its bound grows with K
     rows = []
     for measure in MEASURES:
         values, pending = [], []
@@ -140,7 +150,8 @@ def table_rows(compared: Sequence[Compared], evaluations: Sequence[Found | None]
         dataset = configs[0].dataset if alike else None
         models = {config.model for config in configs}
         papers = figures_of(measure.key, dataset, models) if dataset else []
-        rows.append(Row(measure, values, pending, _best(measure, values, fits), papers))
+        comparable = fits if measure.key != "edge_information" or one_k else [False] * len(fits)
+        rows.append(Row(measure, values, pending, _best(measure, values, comparable), papers))
     return rows
 
 
@@ -297,5 +308,6 @@ def counted_words(compared: Sequence[Compared], evaluations: Sequence[Found | No
     return (
         "Silhouette, Calinski-Harabasz and kNN error are of the latents, with the true labels; "
         f"they and the reconstruction at the posterior mean are counted on {words}. The other "
-        "measures are of all samples."
+        "measures are of all samples. Edge information needs no label: of several runs with one K, "
+        "keep the one that has most."
     )

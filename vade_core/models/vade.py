@@ -10,12 +10,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin, clone
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import validate_data
 from torch import Tensor
 
-from vade_core.communities import raw_edge_information
+from vade_core.communities import edge_information, neighbour_graph
 from vade_core.initialise import STARTS
-from vade_core.models.base import ACCEPTED, LatentModel
+from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
@@ -67,8 +66,8 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
         undone, and the training ends. None lets them go.
     n_init : int
         Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on. Kept is
-        the one whose clusters have the highest edge information among the samples' own
-        neighbours (:func:`vade_core.communities.raw_edge_information`); no label is used.
+        the one whose clusters have the highest edge information in the neighbour graph of its own
+        latents (:func:`vade_core.communities.edge_information`); no label is used.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -112,12 +111,11 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(2**31 - self.n_init))
-        samples = validate_data(self, X, ensure_min_samples=2, order="C", **ACCEPTED)
         informations: list[float] = []
         best: VaDE | None = None
         for restart in range(self.n_init):
             one = clone(self).set_params(n_init=1, random_state=int(seed) + restart).fit(X)
-            found = raw_edge_information(samples, one.labels_)
+            found = edge_information(neighbour_graph(one.transform(X)), one.labels_)
             if best is None or found > max(informations):
                 best = one
             informations.append(found)
