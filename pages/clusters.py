@@ -146,7 +146,7 @@ def draw_top(run_id: str, digest: str | None) -> None:
 
 def words_about_rows(facts: StudioFacts) -> str:
     """What stands beside each row: the weight, the purity, and names such as c7."""
-    said = ["π is the weight of a cluster in the prior."]
+    said = ["π is the weight of a cluster in what samples are drawn from."]
     if any(purity is not None for purity in facts.purities):
         said.append(
             f"Pure: the share of its commonest {facts.noun}, among the samples on the maps."

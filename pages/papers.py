@@ -12,11 +12,12 @@ import streamlit as st
 
 from pages.shared.curves import draw_spec
 from pages.shared.papers_curves import curve_spec
-from pages.shared.papers_glance import glance_html
+from pages.shared.papers_glance import glance_html, words_about_missing
 from pages.shared.papers_grid import grid_html, table_csv
 from pages.shared.session import put_into_link, take_from_link
 from vade_core.papers import PaperTable, Shown, TableCell, paper_tables
 from vade_core.papers_tables import TABLES
+from vade_core.papers_text import MARKS
 
 SOURCE = "pp-source"
 FIRST = "vade"
@@ -55,7 +56,9 @@ def main() -> None:
     st.caption(
         "A figure counts as reached where one of the recipes that are held against it reaches it "
         "in the mean over its seeds. No seed and no epoch is chosen. No measured figure is typed "
-        "in: all are read from what the benchmarks and the recorded runs left."
+        "in: all are read from what the benchmarks and the recorded runs left. On each line the "
+        "bar is the reported figure and the dot what is measured here; a figure with "
+        f"{MARKS['measured']} is told, and held against none. {words_about_missing(tables)}"
     )
     take_from_link(SOURCE, "source", FIRST, SOURCES)
     chosen = st.segmented_control(

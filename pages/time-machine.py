@@ -42,7 +42,7 @@ from pages.shared.session import (
     roots,
     take_from_link,
 )
-from pages.shared.stages import meanings_of, stages_line, stages_of
+from pages.shared.stages import has_epochs, meanings_of, stages_line, stages_of
 from pages.shared.whole_map import draw_whole_map
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
@@ -214,7 +214,10 @@ def draw_clusters(run: Run, found: RunFrames) -> None:
     st.subheader("Clusters through time", anchor=False)
     usual = usual_moments(frames, found.phases)
     if len(usual) < 2:
-        st.info("The river begins with the second epoch that has clusters.")
+        words = "The river begins with the second epoch that has clusters."
+        if not has_epochs(run.config) and run.state == "finished":
+            words = "This model sorts in one step: its clusters have no way through time."
+        st.info(words)
         return
     known = [i for i in range(frames.n_frames) if i >= usual[0]]
     titles = {found.numbers[i]: str(frames.epochs[i]) for i in known}

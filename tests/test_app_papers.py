@@ -12,7 +12,8 @@ import pytest
 from conftest import opened_page
 from streamlit.testing.v1 import AppTest
 
-from pages.shared.papers_grid import table_csv
+from pages.shared.papers_glance import words_about_missing
+from pages.shared.papers_grid import grid_html, table_csv
 from tests.test_papers import leave
 from vade_core import papers_measured
 from vade_core.papers import paper_table
@@ -25,6 +26,22 @@ def shown(app: AppTest) -> str:
     return "\n".join(
         [*(each.body for each in app.get("html")), *(each.value for each in app.markdown)]
     )
+
+
+def test_the_page_says_which_figures_wait_for_data_that_do_not_come_with_it(tmp_path: Path) -> None:
+    tables = [paper_table("vade-acc", results=tmp_path, recorded=tmp_path)]
+    assert words_about_missing(tables) == (
+        "27 of those not measured are of data that do not come with the project: har, reuters10k "
+        "and reuters (fetched over a network), stl10 (a file that you make)."
+    )
+    assert words_about_missing([paper_table("orbay", results=tmp_path, recorded=tmp_path)]) == ""
+
+
+def test_a_missed_aim_is_told_beside_a_figure_that_is_reached(tmp_path: Path) -> None:
+    for accuracy, words in ((0.95, "missed"), (0.98, "met")):
+        leave(tmp_path, "papers/wang-lambda-hot", "mnist", 0, scores={"test_acc": accuracy})
+        drawn = grid_html(paper_table("wang-accuracy", results=tmp_path, recorded=tmp_path))
+        assert f"aimed for 97.00 %: {words}" in drawn
 
 
 def test_the_glance_the_tables_and_the_links(

@@ -454,7 +454,7 @@ def test_the_starts_scores_stand_below_the_models_own(runs: Path, page: str) -> 
     for name in ("acc", "nmi", "rand_index"):
         gain = 100 * (lines[-1][name] - start[f"start_{name}"])
         score = f"start {100 * start[f'start_{name}']:.1f} %"
-        assert f"<span>{score}</span> <b>{gain:+.1f} since</b>" in words
+        assert f"<span>{score}</span> <b>{gain:+.1f}</b>" in words
     assert "that of the start itself (UMAP + mixture)" in words
     for title in ("Pretraining: Autoencoder", "Start: UMAP + mixture", "Clusters held"):
         assert f"<b>{title}</b>" in words
@@ -487,7 +487,7 @@ def test_cards_and_the_time_machine_name_the_stages(runs: Path) -> None:
     by_itself = f"UMAP + mixture by itself {100 * score:.1f} %"
     assert f"pretraining 1 → {by_itself} → held 1 → free 2" in words
     assert "ACC of its own clusters after" in words
-    assert "By itself: the start before the model learns from it. Held: samples stay" in words
+    assert "By itself: the start before the model learns from it. Held: the model learns" in words
     assert "no pretraining → random start → never held → training 3" in words
     agreement = Run(runs / "unlabelled").metrics()[-1]["start_agreement"]
     assert f"<b>{100 * agreement:.1f} %</b>" in words
@@ -823,6 +823,6 @@ def test_a_training_that_would_not_leave_its_start_says_so(runs: Path) -> None:
     lines = run.metrics()
     lines[-1]["undone"] = "<b>whatever a file says</b>"
     free = stages_of(run.config, lines, {"state": "finished"})[-1]
-    assert "ended before it left its start" in free.found
+    assert "ended early: it was leaving its start" in free.found
     assert "the last epoch was undone" in free.more
     assert "whatever" not in f"{free}"

@@ -52,7 +52,7 @@ def test_an_id_is_never_a_path(run_id: str, finished: Run) -> None:
 
 
 def test_an_unknown_id_gets_a_sentence(finished: Run) -> None:
-    with pytest.raises(RunError, match="There is no run 'gone'"):
+    with pytest.raises(RunError, match="There is no run 'gone' here"):
         find_run("gone", [finished.path.parent])
 
 

@@ -154,9 +154,11 @@ def legend_of_numbers(
     if len(alone) == 1:
         holds = f" It holds mostly {known[0][1]}." if known else ""
         return f"c{alone[0]} is cluster number {alone[0]}, matched with no {noun}.{holds}"
-    shown = [f"c{c}" for c in alone[:_MOST_LISTED]]
-    if len(alone) > _MOST_LISTED:
-        shown.append(f"{len(alone) - _MOST_LISTED} more")
+    # "1 more" would be as long as its name.
+    listed = alone if len(alone) <= _MOST_LISTED + 1 else alone[:_MOST_LISTED]
+    shown = [f"c{c}" for c in listed]
+    if len(alone) > len(listed):
+        shown.append(f"{len(alone) - len(listed)} more")
     words = f"{', '.join(shown[:-1])} and {shown[-1]} go by their numbers, matched with no {noun}."
     holds = ", ".join(f"c{c} holds mostly {name}" for c, name in known[:_MOST_LISTED])
     return f"{words} {holds}." if holds else words

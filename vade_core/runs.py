@@ -539,4 +539,6 @@ def find_run(run_id: str, roots: Sequence[Path]) -> Run:
     for root in roots:
         if (root / run_id).is_dir():
             return Run(root / run_id)
-    raise RunError(f"There is no run {run_id!r}: it may have been deleted, or live elsewhere.")
+    raise RunError(
+        f"There is no run {run_id!r} here (any more?): choose another one."
+    )

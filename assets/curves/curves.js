@@ -23,10 +23,18 @@ function roundNumbers(low, high, count) {
   return found;
 }
 
-function written(value, unit, exact) {
-  if (unit === "percent") return `${(100 * value).toFixed(exact ? 1 : 0)} %`;
+/** A number as it is shown, with no fewer than so many decimals. */
+function written(value, unit, exact, decimals = 0) {
+  if (unit === "percent") return `${(100 * value).toFixed(Math.max(decimals - 2, exact ? 1 : 0))} %`;
   const size = Math.abs(value);
-  return value.toFixed(size >= 100 ? (exact ? 1 : 0) : size >= 10 || value === 0 ? 1 : 2);
+  const usual = size >= 100 ? (exact ? 1 : 0) : size >= 10 || value === 0 ? 1 : 2;
+  return value.toFixed(Math.max(decimals, usual));
+}
+
+/** How many decimals tell round numbers apart. */
+function decimalsOf(numbers) {
+  const step = numbers.length > 1 ? numbers[1] - numbers[0] : 1;
+  return Math.min(10, Math.max(0, Math.ceil(-Math.log10(step) - 1e-9)));
 }
 
 class Chart {
@@ -300,11 +308,12 @@ class Chart {
           phase.name);
       }
     });
-    for (const value of roundNumbers(low, high, spec.height > 300 ? 5 : 3)) {
+    const levels = roundNumbers(low, high, spec.height > 300 ? 5 : 3);
+    for (const value of levels) {
       node(svg, "line", { x1: area.left, x2: area.right, y1: py(value), y2: py(value),
         class: "grid" });
       node(svg, "text", { x: area.left - 10, y: py(value) + 5, class: "soft",
-        "text-anchor": "end" }, written(value, panel.unit, false));
+        "text-anchor": "end" }, written(value, panel.unit, false, decimalsOf(levels)));
     }
     const visible = Math.min(to - from, this.count);
     const room = (area.right - area.left) / Math.max(1, this.along(to) - this.along(from));

@@ -179,6 +179,7 @@ export class Scrubber {
         if (x - 6 >= free && x - 6 + wide <= room) left = x - 6;
         else if (x + 8 - wide >= free) left = x + 8 - wide;
         else if (text === sign) left = Math.max(free, x - 6);
+        if (left !== null && left + wide > this.width) left = null;
         if (left === null) {
           label.remove();
           continue;

@@ -148,11 +148,12 @@ def _draw_notes(
     compared: Sequence[Compared], unmeasured: Sequence[Compared], has_papers: bool
 ) -> None:
     """What must be known to read the table aright."""
-    words = ["★ marks the better one; ↑ more is better, ↓ less is."]
+    best = "better" if len(compared) == 2 else "best"
+    words = [f"★ marks the {best} one; ↑ more is better, ↓ less is."]
     configs = [each.run.config for each in compared]
     told = [each.title for each in compared if is_supervised(each.run.config.model)]
     if not same_data(configs):
-        words = ["These runs are of different data sets: none is marked as the better one."]
+        words = [f"These runs are of different data sets: none is marked as the {best} one."]
     elif told and len(told) < len(compared):
         words.append(f"{listed(told)} was told the labels and takes no part in that.")
     if unlabelled := [e.title for e in compared if e.run.config.labelled is False]:

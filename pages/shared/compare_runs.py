@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_choice import run_words
-from pages.shared.session import cached_metrics, fail, model_title, open_run, percent
+from pages.shared.session import cached_metrics, fail, joined, model_title, open_run, percent
 from vade_core.colours import PALETTE, text_on
 from vade_core.models import MODELS
 from vade_core.record import RECORDINGS
@@ -314,5 +314,4 @@ def listed(names: Sequence[str]) -> str:
     >>> listed(["a", "b", "c"])
     'a, b and c'
     """
-    safe = [plain_label(name) for name in names]
-    return ", ".join(safe[:-1]) + " and " + safe[-1] if len(safe) > 1 else "".join(safe)
+    return joined([plain_label(name) for name in names])

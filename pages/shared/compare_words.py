@@ -10,7 +10,7 @@ from vade_core.run_frames import phase_title
 __all__ = ["NUMBERED", "explained", "goes_by_number"]
 
 RECALL = "10-NN recall: of a sample's ten nearest in latent space, how many the map keeps near."
-HELD = "Clusters held: every sample keeps the cluster of the start; free: the model decides anew."
+HELD = "Clusters held: the model learns the clusters of the start; free: it may change them."
 NUMBERED = "A name such as c7 is a cluster's number: just then no class is matched with it."
 
 

@@ -51,7 +51,7 @@ class Figure:
     plain : bool
         Whether the delta is a remark and no gain or loss.
     start, gain : str
-        The start's own number and what was gained since; empty where there is none.
+        The start's own number and how far the model's is above it; empty where there is none.
     """
 
     title: str
@@ -127,7 +127,7 @@ def draw_figures(figures: Sequence[Figure], key: str) -> None:
                 if figure.start:
                     st.html(
                         f'<div class="vx-of-start"><span>start {html.escape(figure.start)}</span> '
-                        f"<b>{html.escape(figure.gain)} since</b></div>"
+                        f"<b>{html.escape(figure.gain)}</b></div>"
                     )
 
 
@@ -137,8 +137,8 @@ def words_about_start(config: RunConfig, lines: Sequence[Line]) -> str:
         return ""
     part = " It is counted on the training part." if config.split else ""
     return (
-        f"Below each score: that of the start itself ({start_words(config)}), and how far the "
-        f"model's own clusters have come since.{part}"
+        f"Below each score: that of the start itself ({start_words(config)}), and by how many "
+        f"points the model's own clusters now lie above or below it.{part}"
     )
 
 

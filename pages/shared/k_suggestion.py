@@ -11,8 +11,8 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.shared.k_runs import KRun
-from pages.shared.k_words import joined, kinds_word
-from pages.shared.session import Stamp, cached_frame, cached_metrics, fail, stamp_of
+from pages.shared.k_words import kinds_word
+from pages.shared.session import Stamp, cached_frame, cached_metrics, fail, joined, stamp_of
 from vade_core.k_curve import DRAWN, NEAR, KCurve, modularity_curve
 from vade_core.runs import Run, RunError
 

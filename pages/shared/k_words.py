@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pages.shared.session import joined
 from vade_core.colours import cluster_looks, legend_of_numbers
 from vade_core.granularity import (
     Census,
@@ -25,7 +26,6 @@ __all__ = [
     "difference_words",
     "findings",
     "headline",
-    "joined",
     "kinds_word",
     "legend",
 ]
@@ -40,17 +40,6 @@ THE_RULE = (
     "the class is in it. A class is split if it is the commonest one of several clusters that "
     "hold at least 25 % of it each."
 )
-
-
-def joined(words: Sequence[str]) -> str:
-    """Words in a row.
-
-    Examples
-    --------
-    >>> joined(["3", "5", "8"]), joined(["4", "9"]), joined(["1"])
-    ('3, 5 and 8', '4 and 9', '1')
-    """
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def kinds_word(names: Sequence[str], many: bool = True) -> str:

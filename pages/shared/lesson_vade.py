@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.compare_words import NUMBERED, goes_by_number
 from pages.shared.exploration import Exploration
-from pages.shared.k_words import cluster_names, headline, joined, kinds_word
+from pages.shared.k_words import cluster_names, headline, kinds_word
 from pages.shared.latent_map import MapFrames, map_preview
 from pages.shared.lesson_facts import (
     changes_of_mind,
@@ -27,7 +27,7 @@ from pages.shared.lesson_runs import PARTS, LessonRuns
 from pages.shared.lesson_scene import Answer, Question, Scene, number_word
 from pages.shared.lesson_vae import draw_map
 from pages.shared.run_map import lenses_of, read_frames
-from pages.shared.session import is_supervised, model_title, percent
+from pages.shared.session import is_supervised, joined, model_title, percent
 from vade_core.colours import colour_of, legend_of_numbers, text_on
 from vade_core.granularity import Census, merges
 from vade_core.models import MODELS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from vade_core.colours import PALETTE, UNKNOWN
 from vade_core.papers import PaperTable, TableCell, curves_of
 from vade_core.papers_measures import CellData, cluster_term, own_epochs
@@ -68,7 +70,7 @@ def _panel(title: str, unit: str, series: list[Spec], rules: list[Spec]) -> Spec
 
 
 def acc_spec(table: PaperTable) -> Spec | None:
-    """ACC by epoch of the measured recipes, with the epochs that the paper tells as points."""
+    """ACC by epoch, measured and reported; the reported points are joined."""
     series = []
     for place, (title, (_, cell)) in enumerate(_with_curves(table).items()):
         start = (cell.get("curve") or {}).get("start") or [None]
@@ -80,9 +82,12 @@ def acc_spec(table: PaperTable) -> Spec | None:
         epoch = each.measure.key.removeprefix("acc_at_")
         if each.reported is not None and epoch.isdecimal():
             told[int(epoch)] = each.reported.value
-    reported = [told.get(i) for i in range(max(told, default=-1) + 1)]
-    if any(value is not None for value in reported):
-        series.append({**_series("reported", reported, 0), "colour": UNKNOWN})
+    if told:
+        # Joined, since single points among curves look like a curve that broke off.
+        epochs = range(max(told) + 1)
+        joined = np.interp(epochs, sorted(told), [told[i] for i in sorted(told)])
+        name = f"reported for epochs {', '.join(map(str, sorted(told)))}"
+        series.append({**_series(name, [float(v) for v in joined], 0), "colour": UNKNOWN})
     return _spec([_panel("", "percent", series, [])], "ACC by epoch")
 
 

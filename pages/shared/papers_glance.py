@@ -5,11 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
+from pages.shared.session import joined
 from vade_core.colours import RIGHT, UNKNOWN, WRONG
+from vade_core.data import DATASETS
 from vade_core.papers import Glance, PaperTable, glance
 from vade_core.papers_text import MARKS
 
-__all__ = ["STATES", "glance_html"]
+__all__ = ["STATES", "glance_html", "words_about_missing"]
 
 STATES = {
     "reached": ("reached or beaten", RIGHT),
@@ -17,6 +19,11 @@ STATES = {
     "not measured": ("not measured yet", UNKNOWN),
 }
 """What each state is called, and its colour; MARKS has its sign."""
+
+_NEEDS = {
+    "a network": "fetched over a network",
+    "a file": "a file that you make",
+}
 
 STYLE = f"""
 <style>
@@ -57,6 +64,31 @@ def glance_html(tables: Sequence[PaperTable]) -> str:
     )
 
 
+def words_about_missing(tables: Sequence[PaperTable]) -> str:
+    """Why figures are not measured: data that do not come with the project; empty where none is.
+
+    Only data sets of which nothing was measured are named.
+    """
+    open_cells = [
+        cell for table in tables for cell in table.cells if cell.counted and cell.measured is None
+    ]
+    known = {cell.dataset for table in tables for cell in table.cells if cell.measured is not None}
+    by_need: dict[str, dict[str, None]] = {}
+    for cell in open_cells:
+        need = DATASETS[cell.dataset].needs
+        if need and cell.dataset not in known:
+            by_need.setdefault(need, {})[cell.dataset] = None
+    if not by_need:
+        return ""
+    absent = {name for names in by_need.values() for name in names}
+    figures = len({id(cell.reported) for cell in open_cells if cell.dataset in absent})
+    ways = [f"{joined(list(names))} ({_NEEDS[need]})" for need, names in by_need.items()]
+    return (
+        f"{figures} of those not measured are of data that do not come with the project: "
+        f"{', '.join(ways)}."
+    )
+
+
 def _sign(state: str) -> str:
     colour = STATES[state][1]
     return f'<i class="pg-sign" style="background:{colour}">{MARKS[state]}</i>'
@@ -77,9 +109,11 @@ def _bar(table: PaperTable, found: Glance) -> str:
         for state, number in _numbers(found).items()
         if number
     )
-    words = f"{found.reached} of {found.figures}"
+    words = f"{found.reached} reached" if found.reached else ""
     if found.not_reached:
-        words += f", {MARKS['not reached']} {found.not_reached}"
+        words += f"{', ' if words else ''}{found.not_reached} not"
+    if found.not_measured:
+        words += f"{', ' if words else ''}{found.not_measured} not yet"
     title = html.escape(f"{table.short}: {table.title}")
     return (
         f'<span>{title}</span><div class="pg-bar" role="img" aria-label="{words}">{parts}</div>'

@@ -119,15 +119,16 @@ def _field(cell: TableCell | None, limits: Limits) -> str:
         return "<td></td>"
     state = cell.state
     own = measured_words(cell)
+    if cell.measured is None and cell.reported is None and not cell.line.across:
+        return "<td>–</td>"
     if cell.line.across and cell.measured is None:
         own = "not yet"  # there are many of them in a row
     under = []
     if cell.reported is not None:
-        aim = cell.reported.aim
-        under.append(
-            f"reported {reported_words(cell)}"
-            + ("" if aim is None else f", aimed for {cell.measure.written(aim)}")
-        )
+        about = "about " if cell.measure.better == "near" else ""
+        under.append(f"reported {about}{reported_words(cell)}")
+        if (aim := cell.reported.aim) is not None:
+            under.append(f"aimed for {cell.measure.written(aim)}{_aim_words(cell, aim)}")
     if cell.measured is not None:
         under.append(seeds_words(cell))
         if cell.line.beside is not None and cell.measured.beside is not None:
@@ -139,6 +140,13 @@ def _field(cell: TableCell | None, limits: Limits) -> str:
         f'<div class="pt-own"><i aria-label="{state}">{MARKS[state]}</i>'
         f"{html.escape(own)}</div>{_strip(cell, limits)}{words}</td>"
     )
+
+
+def _aim_words(cell: TableCell, aim: float) -> str:
+    """Whether an aim beyond the reported figure is met; empty where nothing was measured."""
+    if cell.measured is None:
+        return ""
+    return ": met" if cell.measure.is_reached(cell.measured.mean, aim) else ": missed"
 
 
 def _told(cell: TableCell) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 import json
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -328,6 +328,17 @@ def _summary(path: str, stamp: Stamp, trained: bool) -> dict[str, Any]:
 def fail(sentence: str) -> None:
     """Say on the page what is wrong."""
     st.error(sentence, icon=ERROR_ICON)
+
+
+def joined(words: Sequence[str]) -> str:
+    """Words in a row.
+
+    Examples
+    --------
+    >>> joined(["3", "5", "8"]), joined(["4", "9"]), joined(["1"])
+    ('3, 5 and 8', '4 and 9', '1')
+    """
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def percent(share: float | None) -> str:

@@ -50,8 +50,8 @@ STARTS: dict[str, str] = {
 SCORES: dict[str, str] = {"acc": "ACC", "nmi": "NMI", "rand_index": "RI"}
 
 MEANINGS: dict[str, str] = {
-    "clamped": "samples stay where the start put them",
-    "free": "samples may change their cluster",
+    "clamped": "the model learns the clusters of the start",
+    "free": "the model may move samples to other clusters",
 }
 """What the words of the stages mean, where they do not say it themselves."""
 
@@ -131,6 +131,11 @@ def _start_words(parameters: Mapping[str, Any]) -> str:
 def has_epochs(config: RunConfig) -> bool:
     """Whether a run's model learns in epochs at all; some baselines take one step."""
     return not {"epochs", "pretrain_epochs"}.isdisjoint(config.parameters)
+
+
+def has_networks(config: RunConfig) -> bool:
+    """Whether a run's model has networks; some baselines work on the samples themselves."""
+    return "hidden" in config.parameters
 
 
 def start_scores(lines: Sequence[Line]) -> dict[str, float]:
@@ -314,7 +319,7 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
         if is_number(information := line.get("edge_information")):
             found.append(f"edge information {information:.3f} nats")
     if line.get("undone"):
-        found.append("ended before it left its start" if phase == "free" else "ended early")
+        found.append("ended early: it was leaving its start" if phase == "free" else "ended early")
     if sizes and (empty := sum(size == 0 for size in sizes)):
         found.append(f"{len(sizes) - empty} of {len(sizes)} clusters used")
     return tuple(found), _more(phase, line, agreement, sizes)
@@ -424,8 +429,8 @@ def words_about_stages(brief: Sequence[str]) -> str:
     Examples
     --------
     >>> words_about_stages(["pretraining 5 → Mixture by itself 97.5 % → held 3"])
-    'By itself: the start before the model learns from it. Held: samples stay where the start put \
-them.'
+    'By itself: the start before the model learns from it. Held: the model learns the clusters of \
+the start.'
     """
     said = []
     if any(" by itself " in words for words in brief):

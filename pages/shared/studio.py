@@ -271,8 +271,9 @@ def _row(facts: StudioFacts, look: Look) -> dict[str, Any]:
     weight = f"weight π {_share(facts.weights[c])}"
     held = [] if size is None else ["empty" if size == 0 else f"{size:,}"]
     if purity is not None:
-        # Of the stage set, unlike the size: some hundred samples a cluster.
-        held.append(f"≈ {100 * purity:.0f} % pure")
+        # Unlike the size it is of the stage set, as a rule some hundred samples a cluster.
+        sign = "" if _on_map(facts) else "≈ "
+        held.append(f"{sign}{100 * purity:.0f} % pure")
     words = [weight] + ([] if size is None else [f"{size:,} samples"])
     if purity is not None:
         words.append(f"{_share(purity)} of those on the map of one {facts.noun}")
@@ -282,6 +283,12 @@ def _row(facts: StudioFacts, look: Look) -> dict[str, Any]:
         "words": ", ".join(words),
         "nearest": facts.nearest[c].tolist(),
     }
+
+
+def _on_map(facts: StudioFacts) -> bool:
+    """Whether the map holds all samples, so that what is counted there is counted of all."""
+    found = None if facts.frame is None else facts.frame.clusters
+    return found is not None and len(found) == sum(size or 0 for size in facts.sizes)
 
 
 def _share(value: float) -> str:

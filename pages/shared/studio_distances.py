@@ -202,6 +202,8 @@ def sentence_about(found: Distances) -> str:
         return "No cluster is matched with a class."
     nearest = {c: int(np.nanargmin(found.table[c])) for c in known}
     wrong = [c for c in known if nearest[c] != found.own[c]]
+    if len(known) == 1:
+        return f"Only {found.rows[known[0]]} can be looked at: no other cluster holds samples."
     others = [f"{found.rows[c]} lies nearer to {found.columns[nearest[c]]}" for c in wrong[:6]]
     right = f"{len(known) - len(wrong)} of {len(known)}"
     if found.noun == "cluster":

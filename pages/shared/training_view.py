@@ -32,7 +32,7 @@ from pages.shared.session import (
     model_title,
     open_run,
 )
-from pages.shared.stages import Stage, draw_stages, has_epochs, stages_html
+from pages.shared.stages import Stage, draw_stages, has_epochs, has_networks, stages_html
 from pages.shared.step_button import step_button
 from pages.shared.train_settings import jobs, shown_id
 from vade_core.models import MODELS
@@ -191,6 +191,8 @@ def _draw_panels(run: Run) -> None:
             draw_run_map(run, key=f"train-map-{run.id}", live=going, title="Latent space")
         with reconstructions:
             _draw_reconstructions(run, lines)
+    if not has_epochs(run.config):
+        return  # no epochs, no losses
     with losses:
         draw_losses(lines, key=f"train-losses-{run.id}", parameters=run.config.parameters)
 
@@ -367,10 +369,11 @@ def _draw_reconstructions(run: Run, lines: list[dict[str, Any]]) -> None:
     if stage.samples.shape[1:] != frame.reconstructions.shape[1:] or not count:
         fail(f"{run.frame_path(numbers[-1])} holds reconstructions that do not fit the samples.")
         return
+    when = epoch_title(lines[numbers[-1]])
     if has_few_values(run.config):
         st.subheader("Reconstructions")
         parts: list[Part] = [("Decoded", frame.reconstructions, 1.0, None)]
-        words = f"Grey: the data. Line: as decoded, {epoch_title(lines[numbers[-1]])}."
+        words = f"Grey: the data. Line: as decoded, {when}."
         draw_density(stage.samples, parts, f"train-density-{run.id}", words)
         return
     chosen = list(range(count))
@@ -386,8 +389,9 @@ def _draw_reconstructions(run: Run, lines: list[dict[str, Any]]) -> None:
         [("Original", stage.samples[chosen]), ("Decoded", frame.reconstructions[chosen])],
         run.config.image_shape,
         scale=3 if (run.config.image_shape or [0])[0] > 16 else 8,
-        caption="Below each original: what the decoder makes of its latent mean, "
-        f"{epoch_title(lines[numbers[-1]])}.",
+        caption=f"Below each original: what the decoder makes of its latent mean, {when}."
+        if has_networks(run.config)
+        else "Below each original: what stands for it in this model, which has no networks.",
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pages.shared.session import model_title
+from pages.shared.session import joined, model_title
 from vade_core.configure import usual_parameters as parameters_of
 from vade_core.own_data import entry_of
 from vade_core.presets import PRESETS
@@ -44,17 +44,19 @@ def has_stages(usual: Mapping[str, Any]) -> bool:
 def preset_words(model: str, preset: str, dataset: str, subset: float | None = None) -> str:
     """What a preset means for a model.
 
-    A preset's own summary speaks of stages. For a model that has none, or that the preset says
-    nothing of, the numbers are named, and the presets that come to the same.
+    A preset's own summary speaks of all stages. For a model that lacks one, or that the preset
+    says nothing of, the numbers are named, and the presets that come to the same.
 
     Examples
     --------
     >>> preset_words("vae", "paper", "mnist")
     'For VAE: 150 epochs in batches of 100.'
+    >>> preset_words("dec", "paper", "mnist")
+    'For DEC: 20 epochs of pretraining, 150 epochs in batches of 256.'
     """
     usual = usual_parameters(model, preset, dataset, subset)
     known = model in PRESETS[preset].parameters
-    if known and has_stages(usual):
+    if known and all(name in usual for name in STAGE_PARAMETERS):
         return PRESETS[preset].summary
     title = model_title(model)
     words = f"For {title}: {_numbers(usual)}."
@@ -67,15 +69,17 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
     ]
     if not alike:
         return words
-    return f"{words} {' and '.join(alike)} {'is' if len(alike) == 1 else 'are'} the same."
+    return f"{words} {joined(alike)} {'is' if len(alike) == 1 else 'are'} the same."
 
 
 def _numbers(usual: Mapping[str, Any]) -> str:
     """Epochs and batch of a model, of those that it has."""
-    epochs = usual.get("epochs")
-    said = [] if epochs is None else [f"{epochs} epochs"]
-    if epochs is None and "pretrain_epochs" in usual:
+    said = []
+    if "pretrain_epochs" in usual:
         said.append(f"{usual['pretrain_epochs']} epochs of pretraining")
+    if "epochs" in usual:
+        said.append(f"{usual['epochs']} epochs")
+    words = ", ".join(said)
     if "batch_size" in usual:
-        said.append(f"in batches of {usual['batch_size']}")
-    return " ".join(said) or "one step, without epochs"
+        words += f" in batches of {usual['batch_size']}"
+    return words.strip() or "one step, without epochs"

@@ -68,7 +68,10 @@ _REUTERS_LICENCE = "word weights are free for research; cite Lewis et al. (2004)
 
 @dataclass(frozen=True)
 class DatasetEntry:
-    """What is known of a data set before it is loaded, and the function that loads it."""
+    """What is known of a data set before it is loaded, and the function that loads it.
+
+    ``needs`` says what it takes where it does not come with the project: "a network" or "a file".
+    """
 
     name: str
     summary: str
@@ -79,6 +82,7 @@ class DatasetEntry:
     source: str
     licence: str
     loader: Callable[[Progress], Dataset]
+    needs: str = ""
 
 
 def load(name: str, *, progress: Progress = None) -> Dataset:
@@ -302,6 +306,7 @@ DATASETS: dict[str, DatasetEntry] = {
         source="Fashion-MNIST, Xiao, Rasul and Vollgraf (2017), Zalando",
         licence="MIT",
         loader=_load_fashion_mnist,
+        needs="a network",
     ),
     "synthetic": DatasetEntry(
         name="synthetic",
@@ -324,6 +329,7 @@ DATASETS: dict[str, DatasetEntry] = {
         source="Human Activity Recognition Using Smartphones, Anguita et al. (2013), from OpenML",
         licence="cite Anguita et al. (2013); no commercial use",
         loader=_load_har,
+        needs="a network",
     ),
     "stl10": DatasetEntry(
         name="stl10",
@@ -335,6 +341,7 @@ DATASETS: dict[str, DatasetEntry] = {
         source="STL-10, Coates, Lee and Ng (2011); features as vade_core/data/stl10.py makes them",
         licence="cite Coates, Lee and Ng (2011)",
         loader=_load_stl10,
+        needs="a file",
     ),
     "reuters10k": DatasetEntry(
         name="reuters10k",
@@ -346,6 +353,7 @@ DATASETS: dict[str, DatasetEntry] = {
         source=_REUTERS_SOURCE,
         licence=_REUTERS_LICENCE,
         loader=_load_reuters10k,
+        needs="a network",
     ),
     "reuters": DatasetEntry(
         name="reuters",
@@ -357,5 +365,6 @@ DATASETS: dict[str, DatasetEntry] = {
         source=_REUTERS_SOURCE,
         licence=_REUTERS_LICENCE,
         loader=_load_reuters,
+        needs="a network",
     ),
 }
