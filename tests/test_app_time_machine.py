@@ -120,6 +120,7 @@ def test_a_wrong_link_is_told_and_another_run_is_shown(
     app = opened(run=asked)
     (error,) = errors_of(app)
     assert "run" in error
+    assert any("another run" in caption.value for caption in app.caption)
     assert shown["maps"]
 
 

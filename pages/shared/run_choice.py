@@ -63,6 +63,8 @@ def readable_summaries() -> list[Summary]:
     asked = query_run_id()
     if asked is not None and asked not in {summary["id"] for summary in found}:
         open_run(asked)
+        if found:
+            st.caption("What follows is another run.")
     places = {recording.id: place for place, recording in enumerate(RECORDINGS)}
     own = [summary for summary in found if not summary["recorded"]]
     recorded = [summary for summary in found if summary["recorded"]]
