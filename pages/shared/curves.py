@@ -120,8 +120,10 @@ def weighting_words(parameters: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> weighting_words({"reconstruction_weight": 0.25, "kl_weight": 1.0})
+    >>> weighting_words({"pretraining": "vae", "reconstruction_weight": 0.25, "kl_weight": 1.0})
     'After pretraining, the loss counts the reconstruction 0.25 times and the KL terms once.'
+    >>> weighting_words({"reconstruction_weight": 20})
+    'The loss counts the reconstruction 20 times and the other terms once.'
     >>> weighting_words({"reconstruction_weight": 1, "kl_weight": 1})
     ''
     """
@@ -129,9 +131,10 @@ def weighting_words(parameters: Mapping[str, Any]) -> str:
     if weights == [1.0, 1.0]:
         return ""
     first, second = ("once" if weight == 1 else f"{weight:g} times" for weight in weights)
-    return (
-        f"After pretraining, the loss counts the reconstruction {first} and the KL terms {second}."
-    )
+    pretrained = parameters.get("pretraining", "none") != "none"
+    loss = "After pretraining, the loss" if pretrained else "The loss"
+    others = "the KL terms" if "kl_weight" in parameters else "the other terms"
+    return f"{loss} counts the reconstruction {first} and {others} {second}."
 
 
 def score_spec(
