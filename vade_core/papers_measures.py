@@ -97,8 +97,8 @@ def own_epochs(by_phase: Any) -> list[float]:
     return [float(v) for phase, values in by_phase.items() if phase not in NOT_OWN for v in values]
 
 
-def acc_at(epoch: int | None) -> Read:
-    """ACC after an epoch, 0 being the start's; the last one where the run ended before, or None."""
+def acc_at(epoch: int) -> Read:
+    """ACC after an epoch, 0 being the start's; the last one where the run ended before."""
 
     def read(cell: CellData) -> float | None:
         if epoch == 0:
@@ -107,7 +107,7 @@ def acc_at(epoch: int | None) -> Read:
         curve = own_epochs(cell.get("curve"))
         if not curve:
             return None
-        return curve[-1] if epoch is None else curve[min(epoch, len(curve)) - 1]
+        return curve[min(epoch, len(curve)) - 1]
 
     return read
 
@@ -215,7 +215,8 @@ def _measures() -> list[Measure]:
                 "ACC at the end" if epoch == "end" else f"ACC, epoch {epoch}",
                 "percent", "higher",
                 "share of samples in the cluster of their class",
-                acc_at(None if epoch == "end" else int(epoch)),
+                # Curves are rounded; what a run ended as is not.
+                entry("scores", "acc") if epoch == "end" else acc_at(int(epoch)),
             )
             for epoch in ("0", "1", "5", "50", "120", "end")
         ),
