@@ -62,6 +62,7 @@ STYLE = """
 .st-key-run-title h1 { padding: 0 .4rem 0 .2rem; font-size: 1.9rem; }
 .st-key-to-time-machine a { border: 1px solid rgb(128 128 128 / 35%);
   border-radius: .5rem; padding: .45rem .9rem; }
+.st-key-figures-load div:has(> [data-testid="stMetricDelta"]) { flex-wrap: wrap; row-gap: 0; }
 </style>
 """
 

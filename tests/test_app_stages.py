@@ -452,8 +452,8 @@ def test_the_starts_scores_stand_below_the_models_own(runs: Path, page: str) -> 
     assert shown_figures(app)["ACC"] == f"{100 * lines[-1]['acc']:.1f} %"
     words = said(app)
     for name in ("acc", "nmi", "rand_index"):
-        gain = 100 * (lines[-1][name] - start[f"start_{name}"])
-        score = f"start {100 * start[f'start_{name}']:.1f} %"
+        now, before = (f"{100 * share:.1f}" for share in (lines[-1][name], start[f"start_{name}"]))
+        gain, score = float(now) - float(before), f"start {before} %"
         assert f"<span>{score}</span> <b>{gain:+.1f}</b>" in words
     assert "that of the start itself (UMAP + mixture)" in words
     for title in ("Pretraining: Autoencoder", "Start: UMAP + mixture", "Clusters held"):

@@ -292,7 +292,9 @@ def test_an_opened_run_shows_its_figures(runs: Path) -> None:
     epochs = next(metric for metric in app.metric if metric.label == "Epochs")
     assert (epochs.value, epochs.delta) == ("2", "after 1 of pretraining")
     kmeans = json.loads((runs / VADE / "baseline.json").read_text())["kmeans"]
-    assert app.metric[0].delta == f"{100 * (last['acc'] - kmeans['acc']):+.1f}"
+    # The difference of the numbers that are shown, and not of more exact ones.
+    points = round(100 * last["acc"], 1) - round(100 * kmeans["acc"], 1)
+    assert app.metric[0].delta == f"{points:+.1f} points"
     assert not app.error
 
 
@@ -312,10 +314,10 @@ def test_the_test_part_says_whether_it_was_seen(runs: Path) -> None:
         app = opened_page("load", run=VADE)
         return next(metric for metric in app.metric if metric.label == "ACC, test part")
 
-    assert test_metric().delta == "seen in training"
+    assert test_metric().delta == "trained on as well"
     config = json.loads((runs / VADE / "config.json").read_text()) | {"split": True}
     (runs / VADE / "config.json").write_text(json.dumps(config))
-    assert test_metric().delta == ""
+    assert test_metric().delta == "not trained on"
 
 
 def test_a_subset_is_named_on_card_and_header(runs: Path) -> None:
@@ -362,6 +364,33 @@ def test_reconstructions_begin_with_those_of_the_untrained_networks(runs: Path) 
         "no training", "pretraining epoch 1", "the start", "epoch 1", "epoch 2"
     ]  # fmt: skip
     assert slider.value == 4  # the last frame
+
+
+def test_a_card_names_no_epochs_of_a_model_without_them(runs: Path) -> None:
+    acc = session.percent(Run(runs / VAE).summary()["acc"])
+    assert words_of(opened_page("load")).count(" after 2 epochs") == 2
+    config = json.loads((runs / VAE / "config.json").read_text())
+    config |= {"model": "gmm", "parameters": {}}
+    (runs / VAE / "config.json").write_text(json.dumps(config))
+    words = words_of(opened_page("load"))
+    assert words.count(" after 2 epochs") == 1
+    assert f'<b>{acc}</b> <span class="vx-dim">ACC<br>' in words
+
+
+def test_the_small_map_of_a_card_is_coloured_by_label_as_the_large_one(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def drawn(places: Any, classes: Any) -> Any:
+        seen.append(classes)
+        return draw_points(places, classes)
+
+    monkeypatch.setattr("pages.shared.run_cards.draw_points", drawn)
+    shutil.rmtree(runs / VAE)
+    opened_page("load")
+    np.testing.assert_array_equal(seen.pop(), Run(runs / VADE).stage().labels)
+    assert not seen
 
 
 def test_a_run_that_learnt_nothing_yet_opens_and_has_its_card(runs: Path) -> None:
@@ -425,7 +454,7 @@ def test_a_run_deleted_while_open_gets_a_sentence(runs: Path) -> None:
     shutil.rmtree(runs / VADE)
     app.run()
     assert not app.exception
-    assert "may have been deleted" in errors_of(app)[0]
+    assert "any more?): choose another one" in errors_of(app)[0]
 
 
 @pytest.mark.parametrize("name", ["stage.safetensors", "frames", "baseline.json"])
@@ -466,11 +495,17 @@ def test_data_without_labels_have_no_scores(runs: Path) -> None:
 # --- What can be done with it -------------------------------------------------------------------
 
 
+def save(app: AppTest) -> None:
+    next(button for button in app.button if button.label == "Save").click().run()
+    assert not app.exception
+
+
 def test_renaming_and_a_note(runs: Path) -> None:
     app = opened_page("load", run=VADE)
+    assert app.text_input(key=f"title-{VADE}").placeholder == "VaDE on digits"
     app.text_input(key=f"title-{VADE}").set_value("Ada's *first*")
     app.text_area(key=f"words-{VADE}").set_value("Two lines,\nno <b>markup</b>.")
-    next(button for button in app.button if button.label == "Keep").click().run()
+    save(app)
     assert Run(runs / VADE).note() == {
         "title": "Ada's *first*",
         "note": "Two lines,\nno <b>markup</b>.",
@@ -482,10 +517,32 @@ def test_renaming_and_a_note(runs: Path) -> None:
     assert links_of(app) == {VADE}
 
 
+def test_too_long_a_name_or_note_is_refused_and_nothing_is_saved(runs: Path) -> None:
+    app = opened_page("load", run=VADE)
+    before = Run(runs / VADE).note()
+    app.text_input(key=f"title-{VADE}").set_value("n" * 81)
+    app.text_area(key=f"words-{VADE}").set_value("kept with the name alone")
+    save(app)
+    assert errors_of(app) == [
+        "A name has at most 80 characters, this one has 81: shorten it."
+    ]  # fmt: skip
+    assert Run(runs / VADE).note() == before
+    app.text_input(key=f"title-{VADE}").set_value("n" * 80)
+    app.text_area(key=f"words-{VADE}").set_value("w" * 4001)
+    save(app)
+    assert "at most 4,000 characters, this one has 4,001" in errors_of(app)[0]
+    app.text_area(key=f"words-{VADE}").set_value("w" * 4000)
+    save(app)
+    assert not app.error
+    assert Run(runs / VADE).note() == {"title": "n" * 80, "note": "w" * 4000}
+
+
 def test_deleting_asks_twice(runs: Path) -> None:
     app = opened_page("load", run=VADE)
     press(app, "delete")
     assert (runs / VADE).exists()
+    assert "VaDE on digits will be deleted with its curves" in words_of(app).replace("**", "")
+    assert app.button(key="delete-not").label == "Cancel"
     assert app.button(key="delete-now").disabled
     app.checkbox(key="delete-sure").check().run()
     assert (runs / VADE).exists()
@@ -496,7 +553,7 @@ def test_deleting_asks_twice(runs: Path) -> None:
     press(app, "delete-now")
     assert not (runs / VADE).exists()
     assert links_of(app) == {VAE}
-    assert f"{VADE} was deleted" in words_of(app)
+    assert "VaDE on digits was deleted" in words_of(app)
 
 
 def test_a_broken_run_can_be_deleted(runs: Path) -> None:

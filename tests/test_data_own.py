@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import pickle
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -70,6 +72,10 @@ def table(rows: int = 30, bad: str = "") -> bytes:
     return "\n".join(lines).encode()
 
 
+def decimal_commas(header: str) -> bytes:
+    return "\n".join([header, *(f"{i},5;{i},942;x" for i in range(30))]).strip().encode()
+
+
 def huge_picture(side: int) -> bytes:
     """A small PNG that says it has so many pixels in the square."""
 
@@ -109,16 +115,23 @@ HOSTILE: list[tuple[str, Callable[[], bytes], str]] = [
     ("cut-idx3-ubyte.gz", lambda: gzip.compress(idx(GREY))[:-30], "is cut short"),
     ("mine.csv", lambda: pickle.dumps(Trap()), "is a pickle"),
     ("mine.npz", lambda: saved(X=np.array([Trap()] * 30)), "pickled Python objects"),
-    ("up.zip", lambda: zipped({**pictures(), "../../evil.png": png(GREY[0])}), "leads out"),
+    (
+        "up.zip",
+        lambda: zipped({**pictures(), "../../evil.png": png(GREY[0])}),
+        "pack the folder again",
+    ),
     ("root.zip", lambda: zipped({**pictures(), "/tmp/evil.png": png(GREY[0])}), "leads out"),
-    ("bomb.zip", lambda: zipped({"a.png": huge_picture(30_000)}), "far too many pixels"),
+    ("bomb.zip", lambda: zipped({"a.png": huge_picture(30_000)}), "at most 100,000 can"),
     ("vast.zip", lambda: zipped({"a.png": huge_picture(5_000)}), "5,000 x 5,000 pixels"),
-    ("zeros.zip", lambda: zipped({"a.png": bytes(2**24)}), "thousandfold"),
+    ("zeros.zip", lambda: zipped({"a.png": bytes(2**24)}), "no picture, leave it out"),
     ("text.csv", lambda: table(bad="9,tall,x"), "text in the column 'weight', such as 'tall'"),
     ("empty.csv", lambda: table(bad="9,,x"), "row 9 of the column 'weight'"),
     ("nan.csv", lambda: table(bad="nan,1,x"), "row 9 of the column 'height'"),
     ("bare.csv", lambda: table(bad="9,1,"), "no label in row 9"),
-    ("ragged.csv", lambda: table(bad="1,2,x,4"), "line 10, saw 4"),
+    ("ragged.csv", lambda: table(bad="1,2,x,4"), "has 4 cells in line 10, above it 3: correct"),
+    ("quoted.csv", lambda: table(bad='1,"2,x'), 'quotation mark (") in line 10 that none closes'),
+    ("comma.csv", lambda: decimal_commas("a;b;c"), "'0,5' in row 1 of the column 'a': write deci"),
+    ("bare-comma.csv", lambda: decimal_commas(""), "such as '0,5' in row 1 of the column '1'"),
     ("one.csv", lambda: table(1), "has 1 row: give at least 20"),
     ("many.csv", lambda: b"a,b\n" + b"1,2\n" * 2_000_000, "more than 1,000,000 rows"),
     ("many-idx2-ubyte", lambda: idx(np.zeros((2_000_000, 1), np.uint8)), "2,000,000 samples"),
@@ -159,6 +172,17 @@ def test_what_is_refused_gets_one_sentence_and_leaves_nothing(
     assert said.endswith(".")
     assert not Trap.opened
     assert not list(runs_root.iterdir())
+
+
+@pytest.mark.parametrize(("name", "make", "words"), HOSTILE, ids=[name for name, *_ in HOSTILE])
+def test_what_is_refused_can_be_tried_again(
+    name: str, make: Callable[[], bytes], words: str, runs_root: Path
+) -> None:
+    stream = io.BytesIO(make())
+    for _ in range(2):
+        with pytest.raises(DataError) as refused:
+            own_data.take_uploads([(name, stream)])
+        assert words in str(refused.value)
 
 
 def test_labels_that_do_not_fit_are_refused(tmp_path: Path, runs_root: Path) -> None:
@@ -275,14 +299,16 @@ def train_page(runs_root: Path) -> Iterator[AppTest]:
     st.cache_resource.clear()
 
 
-def send(page: AppTest, arrival: int, *files: tuple[str, bytes], column: str = "") -> AppTest:
+def send(
+    page: AppTest, sent: int, *files: tuple[str, bytes], taken: int = 0, column: str = ""
+) -> None:
+    """Give files and a column, after so many looks at files and so many data taken."""
     for name, content in files:
-        page.file_uploader(key=f"own-files-{arrival}").upload(name, content)
-    page.text_input(key=f"own-column-{arrival}").set_value(column)
+        page.file_uploader(key=f"own-files-{sent}").upload(name, content)
+    page.text_input(key=f"own-column-{taken}").set_value(column)
     page.run()
-    page.button(key=f"own-take-{arrival}").click().run()
+    page.button(key=f"own-take-{taken}").click().run()
     assert not page.exception
-    return page
 
 
 def test_uploads_are_refused_in_a_sentence_and_the_next_is_taken(
@@ -339,6 +365,68 @@ def test_uploads_are_refused_in_a_sentence_and_the_next_is_taken(
     assert {path.name for path in own_data.own_root().iterdir()} == set()
     with pytest.raises(DataError, match="no data"):
         own_data.discard(kept.key)
+
+
+def popover(page: AppTest, label: str) -> Any:
+    return next(found for found in page.get("popover") if found.proto.popover.label == label)
+
+
+def test_a_refused_file_stays_until_it_is_taken_or_another_comes(train_page: AppTest) -> None:
+    page = train_page
+    for wrong in ("species", "genus"):
+        files = [("good.csv", table())] if wrong == "species" else []
+        send(page, 0 if files else 1, *files, column=wrong)
+        # Right where the column is corrected, and the file is not asked for again.
+        pop_up = popover(page, "Bring your own data")
+        (error,) = pop_up.get("error")
+        assert f"no column '{wrong}'" in error.value.replace("\\", "")
+        assert "good\\.csv is still here" in pop_up.get("caption")[0].value
+        assert page.text_input(key="own-column-0").value == wrong
+    send(page, 1, column="label")
+    assert not page.error
+    (kept,) = kept_data().values()
+    assert page.selectbox(key="train-dataset").value == kept.key
+    # The field is empty again, and nothing is left of what was refused.
+    assert page.button(key="own-take-1").disabled
+    send(page, 1, ("bad.csv", table(bad="9,tall,x")), taken=1)
+    assert page.error
+    page.file_uploader(key="own-files-2").upload("other.csv", table(40))
+    page.run()
+    assert not page.error
+    page.button(key="own-take-1").click().run()
+    assert not page.error
+    assert {one.entry.name for one in kept_data().values()} == {"good", "other"}
+
+
+def test_data_of_one_name_are_told_apart(train_page: AppTest) -> None:
+    def words() -> list[str]:
+        page = opened_page("train")
+        return [o for o in page.selectbox(key="train-dataset").options if "(yours)" in o]
+
+    def taken(name: str, content: bytes) -> own_data.OwnData:
+        return own_data.take_uploads([(name, io.BytesIO(content))])
+
+    first = taken("good.csv", table())
+    assert words() == ["good (yours), 30 samples"]
+    taken("good.npz", saved(X=GREY))
+    assert set(words()) == {
+        "good from good.csv (yours), 30 samples",
+        "good from good.npz (yours), 30 samples",
+    }
+    taken("good.npz", saved(X=GREY[:, :4]))
+    assert "good from good.npz with 20 values (yours), 30 samples" in words()
+    # Alike in all but their numbers: told apart by when they came, and by their keys at last.
+    again = taken("good.csv", table(bad="9,9,x"))
+    assert len(set(words())) == 4
+    os.utime(first.path.with_name(own_data.ABOUT), (1e9, 1e9))
+    assert "good from good.csv of 9 Sep 2001" in " ".join(words())
+    assert again.key not in " ".join(words())
+    page = opened_page("train", dataset=first.key)
+    assert any("From good\\.csv, brought in on 9 Sep 2001" in c.value for c in page.caption)
+    delete = popover(page, "Delete these data")
+    assert delete.get("markdown")[0].value.startswith(
+        "The data set **good from good\\.csv of 9 Sep 2001"
+    )
 
 
 # --- Data of the catalogue that are no files, or a file that a person brings ------------------

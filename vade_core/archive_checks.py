@@ -18,6 +18,8 @@ from vade_core.runs import (
     CONFIG,
     FRAMES,
     METRICS,
+    MOST_OF_NOTE,
+    MOST_OF_TITLE,
     NOTE,
     RUNNING_STATES,
     STAGE,
@@ -209,7 +211,7 @@ def checked_note(found: Any) -> dict[str, str]:
     if not isinstance(found, dict):
         raise ArchiveError(f"The archive's {NOTE} is not a note.")
     title, note = found.get("title", ""), found.get("note", "")
-    if not (_is_text(title, 80) and _is_text(note, 4000)):
+    if not (_is_text(title, MOST_OF_TITLE) and _is_text(note, MOST_OF_NOTE)):
         raise ArchiveError(f"The archive's {NOTE} holds a title or a note that is too long.")
     return {"title": title, "note": note}
 

@@ -62,12 +62,15 @@ class OwnData:
         As of a data set of the catalogue.
     words : str
         What was understood when it came in.
+    came : float
+        When it came in, in seconds since 1970.
     """
 
     key: str
     path: Path
     entry: DatasetEntry
     words: str
+    came: float
 
 
 def own_root() -> Path:
@@ -304,6 +307,7 @@ def _kept(folder: Path) -> OwnData | None:
     try:
         with (folder / ABOUT).open("rb") as file:
             found = json.loads(file.read(_ABOUT_BYTES).decode("utf-8"))
+            came = os.fstat(file.fileno()).st_mtime
         path = folder / f"{found['name']}.npz"
         counts = [found["samples"], found["features"]]
         classes = found["classes"]
@@ -322,6 +326,6 @@ def _kept(folder: Path) -> OwnData | None:
             licence="unknown (yours)",
             loader=lambda progress: load_file(path),
         )
-        return OwnData(f"own-{folder.name}", path, entry, str(found["words"]))
+        return OwnData(f"own-{folder.name}", path, entry, str(found["words"]), came)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -48,6 +48,8 @@ from vade_core.runs import (
     ID_PATTERN,
     LOCK,
     METRICS,
+    MOST_OF_NOTE,
+    MOST_OF_TITLE,
     NOTE,
     STAGE,
     STATUS,
@@ -188,9 +190,10 @@ def _refuse_recorded(run: Run) -> None:
 
 
 def write_note(run: Run, *, title: str, note: str) -> None:
-    """Keep a person's title (80 characters at most) and note (4,000) of a run."""
+    """Keep a person's title and note of a run, as far as they may be long."""
     _refuse_recorded(run)
-    write_json(run.path / NOTE, {"title": title.strip()[:80], "note": note.strip()[:4000]})
+    kept = {"title": title.strip()[:MOST_OF_TITLE], "note": note.strip()[:MOST_OF_NOTE]}
+    write_json(run.path / NOTE, kept)
 
 
 def delete_run(run: Run) -> None:

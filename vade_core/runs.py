@@ -70,6 +70,9 @@ GZIP = b"\x1f\x8b\x08"
 UNPACKED_LIMIT = 256 * 2**20
 
 
+MOST_OF_TITLE, MOST_OF_NOTE = 80, 4000  # characters that a person may write of a run
+
+
 class RunError(ValueError):
     """A run that cannot be read or written; the message names the file and what to do."""
 
@@ -539,6 +542,4 @@ def find_run(run_id: str, roots: Sequence[Path]) -> Run:
     for root in roots:
         if (root / run_id).is_dir():
             return Run(root / run_id)
-    raise RunError(
-        f"There is no run {run_id!r} here (any more?): choose another one."
-    )
+    raise RunError(f"There is no run {run_id!r} here (any more?): choose another one.")

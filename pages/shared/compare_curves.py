@@ -128,7 +128,5 @@ def draw_overlay(compared: Sequence[Compared]) -> None:
         st.info("Choose what is drawn.", icon=":material/show_chart:")
     words = "Over the epochs of the models themselves: pretraining is left out."
     if scores and any(line["phase"] == "start" for *_, lines in runs for line in lines):
-        words += (
-            " With a start, the first point is of the clusters that it set."
-        )
+        words += " With a start, the first point is of the clusters that it set."
     st.caption(words)

@@ -74,7 +74,18 @@ def of_start(lines: Sequence[Line], key: str, value: Any) -> dict[str, str]:
     score = start_scores(lines).get(key)
     if score is None or not is_number(value):
         return {}
-    return {"start": percent(score), "gain": f"{100 * (value - score):+.1f}"}
+    return {"start": percent(score), "gain": points_between(value, score)}
+
+
+def points_between(share: float, other: float) -> str:
+    """How many percentage points a share is above another, as both are shown.
+
+    Examples
+    --------
+    >>> points_between(0.33846, 0.76455)
+    '-42.7'
+    """
+    return f"{round(100 * share, 1) - round(100 * other, 1):+.1f}"
 
 
 def score_figures(lines: Sequence[Line], last: Line) -> list[Figure]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.shared.run_cards import plain_label
+from pages.shared.run_cards import date_words, plain_label
 from pages.shared.session import fail
 from vade_core.data import DATASETS, DataError, DatasetEntry
 from vade_core.own_data import UPLOAD_BYTES, OwnData, discard, kept_data, needed, take_uploads
@@ -32,12 +35,61 @@ STYLE = """
   display: flex; }
 </style>
 """
-ARRIVALS, ARRIVED, REFUSED = "own-arrivals", "own-arrived", "own-refused"
+# Session state: how often files were looked at and data taken; what was taken and what refused
+# last; why data were not deleted.
+SENT, TAKEN = "own-sent", "own-taken"
+ARRIVED, REFUSED, STAYS = "own-arrived", "own-refused", "own-stays"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Files that were refused, kept so that they can be tried again, and why."""
+
+    files: Sequence[Any]
+    sentence: str
 
 
 def dataset_entries() -> dict[str, DatasetEntry]:
-    """What can be trained on: the catalogue, then a person's own data by their keys."""
-    return {**DATASETS, **{key: kept.entry for key, kept in kept_data().items()}}
+    """What can be trained on: the catalogue, then a person's own data by their keys.
+
+    No two of these are called alike: a choice comes back from the browser by its words.
+    """
+    kept = kept_data()
+    names = _told_apart(kept)
+    return {**DATASETS, **{key: replace(kept[key].entry, name=names[key]) for key in kept}}
+
+
+def _told_apart(kept: Mapping[str, OwnData]) -> dict[str, str]:
+    """The name of each, and where it is another's as well, in what they differ."""
+    differences: tuple[Callable[[OwnData], str], ...] = (
+        lambda one: f"from {_file(one)}",
+        lambda one: f"with {_values(one)}",
+        lambda one: f"of {_came(one)}",
+        lambda one: f"as {one.key}",
+    )
+    names = {key: one.entry.name for key, one in kept.items()}
+    for told in differences:
+        alike: dict[str, set[str]] = defaultdict(set)
+        for key, one in kept.items():
+            alike[names[key]].add(told(one))
+        names = {
+            key: f"{name} {told(kept[key])}" if len(alike[name]) > 1 else name
+            for key, name in names.items()
+        }
+    return names
+
+
+def _file(kept: OwnData) -> str:
+    return kept.entry.source.removeprefix("file ")
+
+
+def _values(kept: OwnData) -> str:
+    count = kept.entry.n_features
+    return f"{count:,} value{'' if count == 1 else 's'}"
+
+
+def _came(kept: OwnData) -> str:
+    return date_words(datetime.fromtimestamp(kept.came).isoformat())
 
 
 def dataset_words(key: str, entry: DatasetEntry) -> str:
@@ -72,18 +124,19 @@ def draw_own_data(chosen: str) -> None:
     chosen : str
         The data set that is chosen.
     """
-    if (kept := kept_data().get(chosen)) is not None:
+    if (kept := (everything := kept_data()).get(chosen)) is not None:
         st.caption(plain_label(_about(kept)))
-        _draw_discard(kept)
-    # New keys after each arrival close the pop-up, which would hide what is said below it, and
-    # empty the field.
-    arrivals = st.session_state.get(ARRIVALS, 0)
+        _draw_discard(kept, _told_apart(everything)[chosen])
+    # A new key closes the pop-up once its data are taken, and a new one empties the field of files
+    # as soon as they were looked at: what is refused stays here, until other files come.
+    taken = st.session_state.get(TAKEN, 0)
     with st.popover(
-        "Bring your own data", icon=":material/upload:", key=f"own-data-{arrivals}", width="stretch"
+        "Bring your own data", icon=":material/upload:", key=f"own-data-{taken}", width="stretch"
     ):
         st.html(STYLE)
         st.markdown(WORDS)
-        files_key, column_key = f"own-files-{arrivals}", f"own-column-{arrivals}"
+        files_key = f"own-files-{st.session_state.get(SENT, 0)}"
+        column_key = f"own-column-{taken}"
         # Any type may be dropped: a wrong one is refused below, in our own words.
         with st.container(key="own-box"):
             st.file_uploader(
@@ -95,6 +148,12 @@ def draw_own_data(chosen: str) -> None:
             )
             with st.container(key="own-too-large"):
                 st.markdown(TOO_LARGE)
+        if st.session_state.get(files_key):
+            st.session_state.pop(REFUSED, None)
+        refused: Refused | None = st.session_state.get(REFUSED)
+        if refused is not None:
+            fail(plain_label(refused.sentence))
+            st.caption(_still_here(refused.files))
         st.text_input(
             "Column of labels, in a table",
             key=column_key,
@@ -105,18 +164,25 @@ def draw_own_data(chosen: str) -> None:
             "Check and take",
             type="primary",
             icon=":material/check:",
-            key=f"own-take-{arrivals}",
-            disabled=not st.session_state.get(files_key),
+            key=f"own-take-{taken}",
+            disabled=not (st.session_state.get(files_key) or refused),
             width="stretch",
         ):
             with st.spinner("Checking …"):
                 _take(files_key, column_key)
             st.rerun()
-    if sentence := st.session_state.pop(REFUSED, None):
+    if sentence := st.session_state.pop(STAYS, None):
         fail(plain_label(sentence))
 
 
-def _draw_discard(kept: OwnData) -> None:
+def _still_here(files: Sequence[Any]) -> str:
+    """What can be done about files that were refused."""
+    if len(files) > 1:
+        return f"The {len(files)} files are still here: others that you add take their place."
+    return f"{plain_label(files[0].name)} is still here: another file that you add takes its place."
+
+
+def _draw_discard(kept: OwnData, name: str) -> None:
     """Draw where kept data are deleted: opened first, and pressed then."""
     with st.popover(
         "Delete these data", icon=":material/delete:", key=f"own-delete-{kept.key}", width="stretch"
@@ -124,7 +190,10 @@ def _draw_discard(kept: OwnData) -> None:
         if sentence := needed(kept.key):
             st.markdown(sentence)
             return
-        st.markdown(f"**{plain_label(kept.entry.name)}** will be gone from here for good.")
+        st.markdown(
+            f"The data set **{plain_label(name)}** will be deleted here. This cannot be undone. "
+            "Your own file stays as it is."
+        )
         st.button(
             "Delete",
             type="primary",
@@ -139,7 +208,7 @@ def _discard(key: str) -> None:
     try:
         discard(key)
     except DataError as error:  # somebody has just started a run with them
-        st.session_state[REFUSED] = str(error)
+        st.session_state[STAYS] = str(error)
 
 
 def _about(kept: OwnData) -> str:
@@ -147,8 +216,8 @@ def _about(kept: OwnData) -> str:
     classes = "no labels"
     if entry.n_classes is not None:
         classes = "1 class" if entry.n_classes == 1 else f"{entry.n_classes} classes"
-    features = f"{entry.n_features:,} value{'' if entry.n_features == 1 else 's'}"
-    return f"{entry.n_samples:,} samples of {features}, {classes}. {kept.words}".strip()
+    came = f"From {_file(kept)}, brought in on {_came(kept)}."
+    return f"{entry.n_samples:,} samples of {_values(kept)}, {classes}. {came} {kept.words}".strip()
 
 
 @st.cache_resource(show_spinner=False)
@@ -158,10 +227,12 @@ def _one_at_a_time() -> threading.Lock:
 
 
 def _take(files_key: str, column_key: str) -> None:
-    files = st.session_state.get(files_key) or []
+    """Take the files that were sent, or those that were refused before."""
+    refused: Refused | None = st.session_state.get(REFUSED)
+    sent = st.session_state.get(files_key) or []
+    files = sent or (refused.files if refused else [])
     if not files:
         return
-    st.session_state[ARRIVALS] = st.session_state.get(ARRIVALS, 0) + 1
     try:
         with _one_at_a_time():
             kept = take_uploads(
@@ -169,15 +240,19 @@ def _take(files_key: str, column_key: str) -> None:
                 label_column=st.session_state.get(column_key) or None,
             )
     except DataError as error:
-        st.session_state[REFUSED] = str(error)
+        st.session_state[REFUSED] = Refused(files, str(error))
     else:
+        st.session_state.pop(REFUSED, None)
         st.session_state[ARRIVED] = kept.key
+        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
     finally:
-        _let_go(files)
+        if sent:
+            st.session_state[SENT] = st.session_state.get(SENT, 0) + 1
+            _let_go(sent)
 
 
 def _let_go(files: Sequence[Any]) -> None:
-    """Free the server's memory of what has been taken or refused, before the session ends."""
+    """Free the server's memory of what was sent, before the session ends: its field is empty."""
     context = get_script_run_ctx(suppress_warning=True)
     remove = None if context is None else getattr(context.uploaded_file_mgr, "remove_file", None)
     if context is None or remove is None:

@@ -6,11 +6,11 @@ import io
 
 import streamlit as st
 
-from pages.shared.run_cards import plain_label
+from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_settings import settings_query
 from pages.shared.session import fail, is_recorded, job_manager
 from vade_core.data import DATASETS
-from vade_core.runs import RUNNING_STATES, Run, RunError, runs_root
+from vade_core.runs import MOST_OF_NOTE, MOST_OF_TITLE, RUNNING_STATES, Run, RunError, runs_root
 
 TIME_MACHINE = "pages/time-machine.py"
 EXPLORING = (
@@ -168,11 +168,13 @@ def _rename(run: Run) -> None:
     except RunError:
         now = {"title": "", "note": ""}
     with st.form(f"note-{run.id}", border=False, enter_to_submit=True):
-        title = st.text_input(
-            "Name", now["title"], max_chars=80, placeholder=run.id, key=f"title-{run.id}"
-        )
-        note = st.text_area("Note", now["note"], max_chars=4000, height=140, key=f"words-{run.id}")
-        if st.form_submit_button("Keep", type="primary"):
+        # Without max_chars: the browser drops a longer paste without a word.
+        title = st.text_input("Name", now["title"], placeholder=_title(run), key=f"title-{run.id}")
+        note = st.text_area("Note", now["note"], height=140, key=f"words-{run.id}")
+        if st.form_submit_button("Save", type="primary"):
+            if sentence := _too_long(title, note):
+                fail(sentence)
+                return
             try:
                 write_note(run, title=title, note=note)
             except (RunError, OSError) as error:
@@ -180,6 +182,14 @@ def _rename(run: Run) -> None:
             else:
                 st.session_state[EDITS] = st.session_state.get(EDITS, 0) + 1
                 st.rerun()
+
+
+def _too_long(title: str, note: str) -> str | None:
+    """What to shorten before anything is saved; None if nothing."""
+    for what, text, most in (("name", title, MOST_OF_TITLE), ("note", note, MOST_OF_NOTE)):
+        if (length := len(text.strip())) > most:
+            return f"A {what} has at most {most:,} characters, this one has {length:,}: shorten it."
+    return None
 
 
 def draw_delete(run: Run, state: str) -> None:
@@ -210,18 +220,22 @@ def _forget() -> None:
 @st.dialog("Delete this run?", icon=":material/delete:", on_dismiss=_forget)
 def _question(run: Run) -> None:
     title = _title(run)
-    st.markdown(f"**{plain_label(title)}** will be gone for good: its curves, maps and weights.")
+    st.markdown(
+        f"**{plain_label(title)}** will be deleted with its curves, maps and weights. This cannot "
+        "be undone."
+    )
     sure = st.checkbox("Yes, delete it for good", key="delete-sure")
     with st.container(horizontal=True):
         if st.button("Delete", type="primary", disabled=not sure, key="delete-now"):
             _delete(run, title)
-        if st.button("Keep it", key="delete-not", on_click=_forget):
+        if st.button("Cancel", key="delete-not", on_click=_forget):
             st.rerun()
 
 
 def _title(run: Run) -> str:
+    """What the run's page calls it; the id of one that cannot be read."""
     try:
-        return run.title
+        return title_of(run.summary())
     except RunError:
         return run.id
 

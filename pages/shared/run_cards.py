@@ -22,6 +22,7 @@ from pages.shared.session import (
     percent,
 )
 from pages.shared.stages import (
+    has_epochs,
     stages_brief,
     start_agreement,
     start_scores,
@@ -132,10 +133,13 @@ def _card(summary: dict[str, Any]) -> str:
             score, what = agreement, "in the start's clusters"
         elif start_scores(lines):
             what = "ACC of its own clusters"
-        stages = stages_brief(run.config, lines) if run is not None else ""
+        stages, after = "", f" after {epochs_words(summary['epochs'])}"
+        if run is not None:
+            stages = stages_brief(run.config, lines)
+            after = after if has_epochs(run.config) else ""
         st.html(
             f'<div class="vx-facts">{html.escape(facts)}<br><b>{percent(score)}</b> '
-            f'<span class="vx-dim">{what} after {epochs_words(summary["epochs"])}<br>'
+            f'<span class="vx-dim">{what}{after}<br>'
             f"{html.escape(stages)}</span></div>"
         )
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -184,15 +188,10 @@ def _drawn(path: str, number: int, stamp: int) -> str | None:
     if lens is None:
         return None
     places = frame.maps[lens]
-    line = next((one for one in cached_metrics(run) if one.get("report") == number), {})
-    wears = line.get("classes") or line.get("matched")
-    labels = cached_stage(run).labels
-    if frame.clusters is not None and wears:
-        classes = np.asarray(wears)[frame.clusters]
-    elif frame.clusters is not None:
-        classes = frame.clusters
-    else:
-        classes = labels if labels is not None else np.full(len(places), -1)
+    # As the maps that it stands for begin: by label where there are labels, else by cluster.
+    classes = cached_stage(run).labels
+    if classes is None:
+        classes = np.full(len(places), -1) if frame.clusters is None else frame.clusters
     return _data_uri(draw_points(places, classes))
 
 

@@ -16,6 +16,7 @@ from pages.shared.figures import (
     Figure,
     draw_figures,
     figures_without_labels,
+    points_between,
     purity_words,
     score_figures,
     words_about_k,
@@ -66,11 +67,9 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
             for key, figure in zip(SCORES, score_figures(lines, last), strict=True)
         ]
         test = last.get("test_acc")
-        seen = test is not None and not run.config.split
+        part = "not trained on" if run.config.split else "trained on as well"
         figures.append(
-            Figure(
-                "ACC, test part", percent(test), "seen in training" if seen else None, plain=True
-            )
+            Figure("ACC, test part", percent(test), None if test is None else part, plain=True)
         )
     else:
         figures = figures_without_labels(lines)
@@ -91,8 +90,7 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
 
 
 def _points(value: Any, other: Any) -> str | None:
-    """How many percentage points a share is above another."""
-    return None if value is None or other is None else f"{100 * (value - other):+.1f}"
+    return None if value is None or other is None else f"{points_between(value, other)} points"
 
 
 def draw_overview(run: Run, live: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -23,6 +24,10 @@ from vade_core.data.own_checks import (
 
 LABEL_NAMES = ("label", "y", "class")
 _DELIMITERS = (",", ";", "\t")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
+# What pandas says of a line with too many cells, and of a quotation mark without its twin.
+_RAGGED = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+_UNCLOSED = re.compile(r"EOF inside string starting at row (\d+)")
 # The widest row that is taken, with room for long numbers.
 _LONGEST_LINE = 4 * 2**20
 _BLOCK = 2**20
@@ -135,13 +140,14 @@ def _first_line(stream: BinaryIO, file: str) -> str:
 
 
 def _layout(line: str, file: str, label_column: str | None) -> _Layout:
-    delimiter = max(_DELIMITERS, key=line.count)
+    delimiter = _delimiter(line)
     try:
         cells = [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter))]
     except csv.Error as error:
         refuse(file, "has a first line that cannot be read as CSV: save it as CSV again", error)
     called = [cell.casefold() for cell in cells]
-    header = not any(_is_number(cell) for cell in cells) or any(n in called for n in LABEL_NAMES)
+    numbers = any(_is_number(cell) or _DECIMAL_COMMA.fullmatch(cell) for cell in cells)
+    header = not numbers or any(n in called for n in LABEL_NAMES)
     if not header:
         cells = called = [str(i) for i in range(1, len(cells) + 1)]
     label: int | None = None
@@ -166,6 +172,15 @@ def _layout(line: str, file: str, label_column: str | None) -> _Layout:
     if len(cells) == 1 and label is not None:
         refuse(file, "has labels only: there are no numbers to learn from")
     return _Layout(delimiter, cells, header, label)
+
+
+def _delimiter(line: str) -> str:
+    """What separates the cells; not the commas within numbers such as 0,5."""
+    for delimiter in _DELIMITERS[1:]:
+        cells = [cell.strip(' "\r\n') for cell in line.split(delimiter)]
+        if sum(map(bool, cells)) > 1 and any(map(_DECIMAL_COMMA.fullmatch, cells)):
+            return delimiter
+    return max(_DELIMITERS, key=line.count)
 
 
 def _is_number(cell: str) -> bool:
@@ -233,13 +248,22 @@ def _read(
     except pd.errors.EmptyDataError as error:
         refuse(file, "has a header and no rows: add some", error)
     except pd.errors.ParserError as error:
-        words = " ".join(str(error).split()).rpartition("error: ")[2].rstrip(".")
-        refuse(file, f"cannot be read as CSV ({words[:120]}): correct that line", error)
+        refuse(file, _unreadable(str(error)), error)
     except UnicodeDecodeError as error:
         refuse(file, "is not text in UTF-8: save it as CSV in UTF-8", error)
     except MemoryError as error:
         refuse(file, "does not fit into this computer's memory: keep fewer rows", error)
     return values[:row], None if layout.label is None else whole_or_text(labels)
+
+
+def _unreadable(said: str) -> str:
+    """In our words, what pandas' parser stumbled over."""
+    if found := _RAGGED.search(said):
+        expected, line, cells = (int(number) for number in found.groups())
+        return f"has {cells:,} cells in line {line:,}, above it {expected:,}: correct that line"
+    if found := _UNCLOSED.search(said):
+        return f'has a quotation mark (") in line {int(found[1]) + 1:,} that none closes: add one'
+    return "cannot be read as CSV: save it as CSV again"
 
 
 def _numbers(column: Any, file: str, name: str, row: int) -> np.ndarray:
@@ -252,6 +276,12 @@ def _numbers(column: Any, file: str, name: str, row: int) -> np.ndarray:
     text = np.flatnonzero(numbers.isna().to_numpy() & ~column.isna().to_numpy())
     if len(text):
         cell = str(column.iloc[text[0]])
+        if _DECIMAL_COMMA.fullmatch(cell.strip()):
+            refuse(
+                file,
+                f"has decimal commas, such as {_short(cell)} in row {row + text[0] + 1:,} of the "
+                f"column {name!r}: write decimal points, as in 0.5",
+            )
         refuse(
             file,
             f"has text in the column {name!r}, such as {_short(cell)} in row "

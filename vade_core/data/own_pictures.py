@@ -18,7 +18,14 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 import numpy as np
 
 from vade_core.data.dataset import DataError
-from vade_core.data.own_checks import MAX_BYTES, Found, check_directory, check_shape, refuse
+from vade_core.data.own_checks import (
+    MAX_BYTES,
+    MAX_FEATURES,
+    Found,
+    check_directory,
+    check_shape,
+    refuse,
+)
 from vade_core.data.own_npz import DAMAGE
 from vade_core.zip_checks import climbs_out
 
@@ -31,6 +38,7 @@ STARTS = (b"\x89PNG", b"\xff\xd8\xff")
 MAX_FILES = 200_000
 # Of one file; a picture that can be trained on is far smaller.
 MAX_PICTURE_BYTES = 16 * 2**20
+_TOO_LARGE = f"which is over {MAX_PICTURE_BYTES // 2**20} MiB: make it smaller"
 _FORMATS = ("PNG", "JPEG")
 # Packed to less than a thousandth is no picture; what deflate can do at best is 1032.
 _MOST_PACKED = 1000
@@ -119,13 +127,19 @@ def _check_members(members: Sequence[zipfile.ZipInfo], file: str, most_bytes: in
     for info in members:
         shown = repr(info.filename[:80])
         if climbs_out(info.filename):
-            refuse(file, f"holds {shown}, whose path leads out of the archive: it is not taken")
+            refuse(
+                file,
+                f"holds {shown}, whose path leads out of the archive: pack the folder again, so "
+                "that no path has '..' in it or begins with '/' or a drive",
+            )
         if info.flag_bits & 0x1:
             refuse(file, "is encrypted: pack it without a password")
         if info.file_size > MAX_PICTURE_BYTES and is_picture(info.filename):
-            refuse(file, f"holds {shown}, which is over {MAX_PICTURE_BYTES // 2**20} MiB unpacked")
+            refuse(file, f"holds {shown}, {_TOO_LARGE}")
         if info.file_size > _MOST_PACKED * max(info.compress_size, 1024):
-            refuse(file, f"holds {shown}, which swells a thousandfold: it is no picture")
+            refuse(
+                file, f"holds {shown}, which swells a thousandfold: it is no picture, leave it out"
+            )
     if sum(info.file_size for info in members) > most_bytes:
         refuse(file, f"unpacks to more than {most_bytes / 2**30:g} GiB: keep fewer pictures")
 
@@ -181,7 +195,7 @@ def _decoded(picture: Picture, file: str, shape: tuple[int, ...] | None) -> np.n
 
     name = repr(picture.path[:80])
     if picture.size > MAX_PICTURE_BYTES:
-        refuse(file, f"holds {name}, which is over {MAX_PICTURE_BYTES // 2**20} MiB")
+        refuse(file, f"holds {name}, {_TOO_LARGE}")
     try:
         with picture.opened() as stream, Image.open(stream, formats=_FORMATS) as image:
             width, height = image.size
@@ -198,7 +212,12 @@ def _decoded(picture: Picture, file: str, shape: tuple[int, ...] | None) -> np.n
     except DataError:
         raise
     except Image.DecompressionBombError as error:
-        refuse(file, f"holds {name}, which has far too many pixels: make it smaller", error)
+        refuse(
+            file,
+            f"holds {name}, which has far too many pixels: make it smaller, at most "
+            f"{MAX_FEATURES:,} can be trained on",
+            error,
+        )
     except _BROKEN as error:
         refuse(file, f"holds {name}, which is damaged or no PNG or JPEG: leave it out", error)
 
