@@ -82,11 +82,12 @@ def words_about_missing(tables: Sequence[PaperTable]) -> str:
         return ""
     absent = {name for names in by_need.values() for name in names}
     figures = len({id(cell.reported) for cell in open_cells if cell.dataset in absent})
-    ways = [f"{joined(list(names))} ({_NEEDS[need]})" for need, names in by_need.items()]
-    return (
-        f"{figures} of those not measured are of data that do not come with the project: "
-        f"{', '.join(ways)}."
+    whole = glance(tables).not_measured
+    which = (
+        "Those not measured are all" if figures == whole else f"{figures} of those not measured are"
     )
+    ways = [f"{joined(list(names))} ({_NEEDS[need]})" for need, names in by_need.items()]
+    return f"{which} of data that do not come with the project: {', '.join(ways)}."
 
 
 def _sign(state: str) -> str:
