@@ -86,9 +86,7 @@ def draw_page(run: Run, head: st.delta_generator.DeltaGenerator) -> None:
             help="Latents, samples, p(c|z) and log p(z) along the path from A to B, and the grid "
             "between the four corners. The address of this page carries what you chose.",
         )
-    plain = model.prior_.gaussian and model.assigning_prior().gaussian
-    sentences = sentences_about(found, live=live, in_browser=digest is not None, gaussian=plain)
-    for sentence in sentences:
+    for sentence in sentences_about(found, live=live, in_browser=digest is not None):
         st.caption(sentence)
 
 
@@ -177,18 +175,19 @@ def words_about_names(found: Exploration) -> str:
     return legend_of_numbers(names, commonest)
 
 
-def sentences_about(
-    found: Exploration, *, live: bool, in_browser: bool, gaussian: bool = True
-) -> list[str]:
+def sentences_about(found: Exploration, *, live: bool, in_browser: bool) -> list[str]:
     """What a person has to know of this run."""
     said = []
-    if not gaussian:
+    if not found.gaussian:
         said.append(
-            "The prior of this model is no mixture of Gaussians: in log p(z) and p(c|z), one with "
-            "its means and variances stands in for it."
+            "No mixture of Gaussians is this model's prior: in the density and in p(c|z), "
+            "Gaussians with the means and variances of its clusters stand in for one."
+            if found.own_clusters
+            else "No Gaussian is this model's prior: in the density, one with its mean and "
+            "variances stands in for it."
         )
     if not found.own_clusters:
-        prior = "The prior of this model is one Gaussian: it" if gaussian else "That prior"
+        prior = "The prior of this model is one Gaussian: it" if found.gaussian else "Its prior"
         said.append(
             f"{prior} has no p(c|z) of its own. Clusters are those of a mixture that was fitted to "
             "its latents afterwards."
@@ -196,7 +195,7 @@ def sentences_about(
     if found.shape is None:
         said.append(
             "These samples are no pictures: each is a line of its values, and real ones are shown "
-            f"as decoded from their latents. {why_no_drawing(found)}"
+            "as decoded from their latents."
         )
     elif words := why_no_drawing(found):
         said.append(words)

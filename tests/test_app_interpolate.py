@@ -36,12 +36,12 @@ from vade_core.cli import main
 from vade_core.rebuild import load_model
 from vade_core.runs import CHECKPOINT, FRAMES, Run
 
-VADE, PLANE, HOT, OWN = "vade-small", "vae-plane", "hot-small", "own-small"
+VADE, PLANE, HOT, OWN, DEC = "vade-small", "vae-plane", "hot-small", "own-small", "dec-small"
 
 
 @pytest.fixture(scope="session")
 def explored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with four tiny runs: VaDE, a VAE with two latents, Lambda-Hot, and no pictures."""
+    """Tiny runs: VaDE, a VAE with two latents, Lambda-Hot, DEC, which has no prior, no pictures."""
     root = tmp_path_factory.mktemp("interpolate")
     own = root / "own.npz"
     rng = np.random.default_rng(0)
@@ -54,6 +54,7 @@ def explored_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main([*digits, *before, "--out", str(root / VADE)]) == 0
     assert main([*digits, "--model", "vae", "--latent", "2", "--out", str(root / PLANE)]) == 0
     assert main([*digits, "--model", "lambda-hot", "--keep-weights", "--out", str(root / HOT)]) == 0
+    assert main([*digits, *before, "--model", "dec", "--out", str(root / DEC)]) == 0
     data = ["--data", str(own), "--clusters", "3"]
     assert main([*short, *data, *before, "--out", str(root / OWN)]) == 0
     for run in (VADE, PLANE, HOT):
@@ -108,14 +109,16 @@ def test_without_runs_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     st.cache_resource.clear()
 
 
-@pytest.mark.parametrize("run", [VADE, PLANE, HOT, OWN])
+@pytest.mark.parametrize("run", [VADE, PLANE, HOT, OWN, DEC])
 def test_every_kind_of_run_opens_with_its_real_component(runs: Path, run: str) -> None:
     app = opened(run=run)
     assert errors_of(app) == []
     words = words_of(app)
     assert ("one Gaussian" in words) == (run == PLANE)
-    assert ("no pictures" in words) == (run == OWN)
-    assert "The server decodes" not in words
+    assert words.count("no pictures") == (run == OWN)
+    assert "to draw" not in words
+    assert ("stand in for one" in words) == (run == DEC)
+    assert ("The server decodes" in words) == (run == DEC)
 
 
 def test_where_the_server_decodes_the_page_says_so(runs: Path, shown: dict[str, Any]) -> None:
@@ -273,6 +276,7 @@ def test_the_message_holds_what_the_run_holds(runs: Path) -> None:
     assert np.array_equal(part("labels"), found.labels)
     np.testing.assert_allclose(part("prior.means"), found.prior[1].ravel(), rtol=1e-6)
     assert header["box"] == 8
+    assert header["gaussian"]
 
 
 def test_a_choice_goes_into_a_link_and_comes_back(runs: Path) -> None:

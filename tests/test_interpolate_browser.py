@@ -25,7 +25,7 @@ from pages.shared.exploration_choice import usual_choice
 from pages.shared.interpolation import SOURCES, interpolation_script
 from pages.shared.interpolation import _read as read_source
 from tests.conftest import ROOT, AppServer, _wait_until_up
-from tests.test_app_interpolate import HOT, OWN, PLANE, VADE, explored_runs
+from tests.test_app_interpolate import DEC, HOT, OWN, PLANE, VADE, explored_runs
 from vade_core import latent_paths, mixture
 from vade_core.drawing import centred
 from vade_core.rebuild import load_model
@@ -37,7 +37,7 @@ __all__ = ["explored_runs"]  # a fixture
 
 FUNCTIONS = (
     "makeWay, sphericalWay, straightWay, gridBetweenFour, evenShares, Mixture, centredDrawing, "
-    "textOfNumbers, numbersOfText, normalBelow, densityWords"
+    "textOfNumbers, numbersOfText, normalBelow, densityWords, clusterWordsAlong, numberText"
 )
 
 
@@ -114,15 +114,17 @@ def test_slerp_is_straight_where_there_is_no_arc(script: Callable[..., Any], fac
 def test_responsibilities_and_density_are_those_of_torch(script: Callable[..., Any]) -> None:
     z = np.random.default_rng(0).normal(scale=5, size=(50, 3))
     z[0] = 400.0  # far from everything
-    shares, density, spread = script(
+    shares, density, distances, spread = script(
         f"(given) => {{ {AS_MIXTURE} const r = m.read(given.z, 50);"
-        "return [[...r.shares], [...r.logDensity], m.spread(0)]; }",
+        "return [[...r.shares], [...r.logDensity], [...r.distances], m.spread(0)]; }",
         {**given_mixture(), "z": z.ravel().tolist()},
     )
     tensors = [torch.from_numpy(v) for v in (z, *MIXTURE)]
     expected = mixture.log_responsibilities(*tensors).exp().numpy()
     np.testing.assert_allclose(np.reshape(shares, (50, 3)), expected, atol=1e-5)
     np.testing.assert_allclose(density, mixture.log_marginal(*tensors).numpy(), rtol=1e-5)
+    squared = ((z[:, None] - MIXTURE[1]) ** 2 / np.exp(MIXTURE[2])).sum(axis=2)
+    np.testing.assert_allclose(distances, squared.min(axis=1), rtol=1e-4)
     rng = np.random.default_rng(1)
     drawn = rng.choice(3, 400_000, p=np.exp(MIXTURE[0]))
     sample = MIXTURE[1][drawn, 0] + rng.normal(size=len(drawn)) * np.exp(MIXTURE[2][drawn, 0] / 2)
@@ -175,13 +177,90 @@ def test_numbers_travel_as_text(script: Callable[..., Any]) -> None:
     assert wrong is None
 
 
-def test_the_sentence_says_what_the_density_does(script: Callable[..., Any]) -> None:
-    say = "([values, way, own]) => ip.densityWords(values, way, own)"
-    assert "falls by 14 nats between the two: the path leaves the clusters" in script(
-        say, [[-20, -34, -19], "straight", True]
+INSIDE = [1.0, 5.0, 1.0]  # squared distances: with J = 10 nearly all of a Gaussian lies within 23
+
+
+@pytest.mark.parametrize(
+    ("density", "distances", "expected"),
+    [
+        ([-20, -34, -19], [1, 40, 1], "The density falls 14 nats below both ends: the path leaves"),
+        ([-20, -32, -19], INSIDE, "falls 12 nats below both ends."),
+        ([-20, -25, -19], INSIDE, "falls 5 nats below both ends: a shallow valley."),
+        ([50, -12_542, 52], [1, 40, 1], "falls 12,592 nats below both ends: the path leaves"),
+        ([-19, -14, -20], INSIDE, "rises by 5 nats between the two"),
+        (
+            [-20, -20.5, -19],
+            INSIDE,
+            "falls nowhere clearly below its ends: the path stays where the prior has its mass.",
+        ),
+        ([-20, -20.5, -19], [30, 40, 30], "falls nowhere clearly below its ends."),
+        # What is far below one end and hardly below the other is no path at one height.
+        (
+            [22, 5, 6.4],
+            INSIDE,
+            "is 16 nats lower at B than at A, and falls nowhere clearly below that: the path stays",
+        ),
+        (
+            [-3000, -3593, -4200],
+            [5900, 7100, 8300],
+            "is 1,200 nats lower at B than at A, and falls nowhere clearly below that. "
+            "Both ends lie far from where the prior has its mass.",
+        ),
+        ([-20, -60, -40], [1, 120, 100], "falls 20 nats below both ends. B lies far from where"),
+    ],
+)
+def test_the_sentence_says_what_the_density_does(
+    script: Callable[..., Any], density: list[float], distances: list[float], expected: str
+) -> None:
+    say = (
+        "([logDensity, distances]) => ip.densityWords({ logDensity, distances }, 'straight',"
+        "{ ownClusters: true, gaussian: true, latentDim: 10 })"
     )
-    assert "rises by 5 nats" in script(say, [[-20, -14, -19], "straight", False])
-    assert "stays where the prior" in script(say, [[-20, -20.5, -19], "straight", True])
+    words = script(say, [density, distances])
+    assert expected in words
+    assert ("leaves the clusters" in words) == ("leaves" in expected)
+    assert ("far from" in words) == ("far from" in expected)
+
+
+def test_what_stands_in_for_a_prior_is_not_called_one(script: Callable[..., Any]) -> None:
+    say = (
+        "([own, gaussian, values]) => ip.densityWords({ logDensity: values, distances: [1, 1, 1] },"
+        "'straight', { ownClusters: own, gaussian, latentDim: 10 })"
+    )
+    words = script(say, [True, False, [-20, -20, -19]])
+    assert words.startswith("The density of these Gaussians falls nowhere")
+    assert "where these Gaussians have their mass" in words
+    assert "rises by 5 nats" in script(say, [False, True, [-20, -14, -19]])
+    assert "The density of this Gaussian" in script(say, [False, False, [-20, -20, -19]])
+
+
+def test_the_sentence_names_clusters_only_where_they_stand_out(script: Callable[..., Any]) -> None:
+    def said(rows: list[list[float]]) -> Any:
+        return script(
+            "(rows) => ip.clusterWordsAlong(rows.flat(), rows.length, { assigning:"
+            "{ k: rows[0].length }, clusterName: (c) => `c${c}` })",
+            rows,
+        )
+
+    even = [0.24, 0.26, 0.25, 0.25]
+    first, second = [0.9, 0.1, 0, 0], [0.1, 0.8, 0.1, 0]
+    assert said([even, even[::-1], even]) == (
+        "No cluster stands out along the way: p(c|z) is 26 % at most."
+    )
+    assert said([first] * 5) == "All of it is in cluster c0."
+    assert said([first, even, even, even]) == "Only cluster c0 stands out, on 25 % of the way."
+    assert said([first, first, second, second, second]) == "c0 turns into c1 at 38 %."
+    assert said([first, even, second]) == (
+        "c0 turns into c1 at 50 %. On 33 % of the way no cluster stands out."
+    )
+    # One of two clusters always has half.
+    assert "No cluster stands out" in said([[0.52, 0.48], [0.48, 0.52]])
+
+
+def test_numbers_have_their_thousands_and_one_minus_sign(script: Callable[..., Any]) -> None:
+    given = [[-2377.31, 1], [12592.4, 0], [-10000, 0], [-0.04, 1], [3, 1]]
+    found = script("(all) => all.map(([value, digits]) => ip.numberText(value, digits))", given)
+    assert found == ["−2,377.3", "12,592", "−10,000", "0.0", "3.0"]
 
 
 # --- The page -----------------------------------------------------------------------------------
@@ -357,11 +436,16 @@ def test_the_slider_changes_pixels_without_a_message_and_agrees_with_torch(
     assert picture.shape[1] > 9 * picture.shape[0]
 
 
-def test_what_is_picked_goes_into_the_link(open_page: Callable[..., Page]) -> None:
+def test_what_is_picked_goes_into_the_link(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    found = explore(Run(explored_runs / VADE))
+    assert found is not None
     shown = open_page(VADE)
     shown.root.locator("[data-slot=B]").click()
-    shown.root.locator(".ip-offer").nth(4).click()
-    code = shown.root.locator(".ip-offer").nth(4).get_attribute("data-code")
+    offer = shown.root.locator(f".ip-offer:not([data-code={usual_choice(found).b}])").nth(4)
+    code = offer.get_attribute("data-code")
+    offer.click()
     shown.root.get_by_role("button", name="Through means").click()
     shown.until(lambda: f"b={code}" in shown.page.url, "the address names B")
     shown.until(lambda: "way=means" in shown.page.url, "the address names the way")
@@ -374,6 +458,90 @@ def test_what_is_picked_goes_into_the_link(open_page: Callable[..., Page]) -> No
     box = shown.root.locator(".ip-map").bounding_box()
     shown.page.mouse.click(box["x"] + 4, box["y"] + 4)
     shown.until(lambda: "a=z" in shown.page.url, "the address holds the latent")
+
+
+def test_the_picker_opens_the_class_of_what_is_chosen(
+    open_page: Callable[..., Page], explored_runs: Path
+) -> None:
+    found = explore(Run(explored_runs / VADE))
+    assert found is not None
+    assert found.labels is not None
+    eights = np.flatnonzero(found.labels == 8)
+    a, b = int(eights[-1]), int(np.flatnonzero(found.labels == 3)[0])
+    shown = open_page(VADE, f"a=p{a}&b=p{b}")
+    classes = shown.root.get_by_role("group", name="Class")
+
+    def opened() -> str:
+        return str(classes.locator("[aria-pressed=true]").inner_text())
+
+    assert opened() == "8"
+    assert shown.root.locator(f".ip-offer[data-code=p{a}]").count() == 1
+    shown.root.locator("[data-slot=B]").click()
+    assert opened() == "3"
+    # One looks elsewhere, and takes what is there.
+    classes.get_by_role("button", name="5").click()
+    assert opened() == "5"
+    shown.root.locator(".ip-offer").nth(2).click()
+    assert "a real 5" in shown.root.locator("[data-slot=B]").inner_text()
+    assert opened() == "5"
+    shown.root.locator("[data-slot=A]").click()
+    assert opened() == "8"
+
+
+@pytest.mark.parametrize("height", [640, 700, 800])
+def test_what_is_on_offer_ends_with_a_whole_row(
+    open_page: Callable[..., Page], height: int
+) -> None:
+    shown = open_page(OWN)
+    shown.page.set_viewport_size({"width": 1280, "height": height})
+    grid = shown.root.locator(".ip-offers")
+    for source in ("Real", "Cluster means"):
+        shown.root.get_by_role("button", name=source).click()
+        shown.page.wait_for_timeout(200)
+        tiles, room, below = grid.evaluate(
+            "g => { const r = g.getBoundingClientRect();"
+            "const boxes = [...g.children].map((c) => c.getBoundingClientRect());"
+            "return [boxes.filter((b) => b.top < r.bottom - 1).map((b) => b.bottom), r.bottom,"
+            "g.scrollHeight - g.clientHeight]; }"
+        )
+        assert tiles
+        assert max(tiles) <= room + 1
+        if source == "Real":
+            assert below <= 1
+            assert grid.get_by_role("button", name="Others").is_visible()
+
+
+def test_the_picker_takes_a_drawing(open_page: Callable[..., Page]) -> None:
+    shown = open_page(VADE)
+    shown.root.get_by_role("group", name="Choose from").get_by_role("button", name="Draw").click()
+    box = shown.root.locator(".ip-pad").bounding_box()
+    x, y = (box["x"] + 0.5 * box["width"], box["y"] + 0.3 * box["height"])
+    shown.page.mouse.move(x, y)
+    shown.page.mouse.down()
+    shown.page.mouse.move(x, y + 0.4 * box["height"], steps=3)
+    shown.page.mouse.up()
+    shown.until(lambda: "a=z" in shown.page.url, "the drawing is A")
+
+
+def test_long_numbers_stay_on_the_page(open_page: Callable[..., Page]) -> None:
+    far = base64.b64encode(np.full(10, 60, "<f4").tobytes(), b"-_").decode().rstrip("=")
+    shown = open_page(VADE, f"a=z{far}&t=0")
+    labels = shown.root.locator(".ip-axis span")
+    shown.until(lambda: labels.count() > 0, "the axis has numbers")
+    assert any(re.fullmatch(r"−\d+(,\d{3})+", text) for text in labels.all_inner_texts())
+    assert re.fullmatch(r"−\d+(,\d{3})+\.\d", shown.root.locator(".ip-value").inner_text())
+    assert "A lies far from" in shown.root.locator(".ip-path .ip-sentence").inner_text()
+    stage = shown.root.locator(".ip-stage").bounding_box()
+    assert all(labels.nth(i).bounding_box()["x"] >= stage["x"] - 0.5 for i in range(labels.count()))
+
+
+def test_what_stands_in_for_a_prior_is_named_so(open_page: Callable[..., Page]) -> None:
+    shown = open_page(DEC)
+    heads = " ".join(shown.root.locator(".ip-chart-head").all_inner_texts())
+    assert "log density of the Gaussians that stand in for a prior" in heads
+    assert "under the prior" not in shown.root.inner_text()
+    sentence = shown.root.locator(".ip-path .ip-sentence").inner_text()
+    assert sentence.startswith("The density of these Gaussians")
 
 
 def test_the_grid_has_the_chosen_corners(
@@ -499,8 +667,9 @@ def test_profiles_two_dimensions_and_a_server_that_decodes(
     profiles = open_page(OWN)
     canvas = profiles.root.locator(".ip-strip canvas").first
     profiles.until(lambda: canvas.evaluate("c => c.width") == 120, "a profile is drawn")
-    profiles.tab("draw")
-    assert "nothing to draw" in profiles.root.inner_text()
+    assert profiles.root.locator(".ip-tabs [data-name=path]").count() == 1
+    assert profiles.root.locator(".ip-tabs [data-name=draw]").count() == 0
+    assert "nothing to draw" in open_page(OWN, "view=draw").root.inner_text()
 
     plane = open_page(PLANE, "view=plane")
     tiles = plane.root.locator(".ip-tiles")

@@ -514,3 +514,8 @@ def test_annotated_names_are_the_constructor_and_a_fixed_one_cannot_be_chosen() 
         Wide(kl_weight=1.0)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
         Wide(3)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("name", ["vade", "vae", "ae", "dec", "ldmgi"])
+def test_who_has_no_prior_says_that_something_stands_in_for_it(name: str) -> None:
+    assert small(name)._build_prior().stands_in == (name in ("ae", "dec", "ldmgi"))

@@ -33,10 +33,14 @@ class Prior(nn.Module):
         Whether the prior is the mixture of Gaussians that :meth:`components` gives. Otherwise
         that mixture has the prior's moments and stands in for it where Gaussians are drawn; what
         is sampled and how clusters are assigned stays exact.
+    stands_in : bool
+        Whether the model has no prior at all, and this only has the moments of its latents or
+        clusters, so that something can be drawn.
     """
 
     n_clusters: int = 0
     gaussian: bool = True
+    stands_in: bool = False
 
     def kl(self, posterior: Posterior, z: Tensor, assignment: Tensor | None = None) -> Terms:
         """Named divergence terms in nats a sample; their sum is the KL part of -ELBO.
@@ -272,6 +276,8 @@ class LatentMoments(Prior):
     latent_dim : int
         J.
     """
+
+    stands_in = True
 
     def __init__(self, latent_dim: int) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ class StudentClusters(Prior):
     """
 
     gaussian = False
+    stands_in = True
 
     def __init__(self, n_clusters: int, latent_dim: int) -> None:
         super().__init__()

@@ -1,8 +1,11 @@
 /** Along the path: p(c|z) as stacked areas, and the prior's log density. */
-import { build, byName } from "./parts.js";
+import { build, byName, numberText } from "./parts.js";
 
 /** A cluster that nowhere has so much is not drawn. */
 const LEAST_SHARE = 0.005;
+/** Of the density's labels, in pixels: their height, and what the style keeps between them and the chart. */
+const LABEL_HEIGHT = 18;
+const AXIS_GAP = 6;
 
 /** Round numbers between two others, about so many. */
 export function roundSteps(low, high, count) {
@@ -16,24 +19,30 @@ export function roundSteps(low, high, count) {
   return found;
 }
 
+/** What the curve is the logarithm of: p(z), or what stands in for it. */
+function densityTitle({ ownClusters, gaussian }) {
+  if (gaussian) return `log p(z) under the prior${ownClusters ? "" : ", one Gaussian"}`;
+  const gaussians = ownClusters ? "Gaussians that stand in" : "Gaussian that stands in";
+  return `log density of the ${gaussians} for a prior`;
+}
+
 export class PathCharts {
   constructor(world) {
     this.world = world;
-    const own = world.header.ownClusters;
+    const { ownClusters: own } = world.header;
     this.legend = build("div", { class: "ip-legend" });
     this.areas = build("canvas", { class: "ip-chart", "data-chart": "clusters" });
     this.density = build("canvas", { class: "ip-chart", "data-chart": "density" });
     this.markers = [0, 1].map(() => build("div", { class: "ip-marker" }));
     const title = own ? "p(c|z)" : "p(c|z) of the mixture fitted to the latents";
-    const prior = own ? "log p(z) under the prior" : "log p(z) under the prior, one Gaussian";
     this.value = build("span", { class: "ip-value" });
     this.axis = build("div", { class: "ip-axis", "aria-hidden": "true" });
     this.root = build(
       "div", { class: "ip-charts" },
       build("div", { class: "ip-chart-head" }, build("b", {}, title), this.legend),
       build("div", { class: "ip-chart-box" }, this.areas, this.markers[0]),
-      build("div", { class: "ip-chart-head" }, build("b", {}, `${prior}, nats`), this.value),
-      build("div", { class: "ip-chart-box" }, this.density, this.axis, this.markers[1]),
+      build("div", { class: "ip-chart-head" }, build("b", {}, `${densityTitle(world.header)}, nats`), this.value),
+      build("div", { class: "ip-chart-box" }, this.axis, this.density, this.markers[1]),
     );
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.areas.parentElement);
@@ -64,7 +73,7 @@ export class PathCharts {
     const at = t * (this.n - 1);
     const i = Math.min(this.n - 2, Math.floor(at));
     const value = this.logDensity[i] + (at - i) * (this.logDensity[i + 1] - this.logDensity[i]);
-    this.value.textContent = value.toFixed(1).replace("-", "−");
+    this.value.textContent = numberText(value, 1);
   }
 
   draw() {
@@ -112,11 +121,22 @@ export class PathCharts {
     context.fillStyle = style.color;
     for (const step of steps) context.fillRect(0, y(step), width, 1);
     context.globalAlpha = 1;
-    // Beside the chart, where no curve runs through them.
-    this.axis.replaceChildren(...steps.map((step) => {
-      const top = Math.min(height - 9, Math.max(9, y(step)));
-      return build("span", { style: `top:${top}px` }, String(step).replace("-", "−"));
-    }));
+    const labels = steps.map((step) => {
+      const top = Math.min(height - LABEL_HEIGHT / 2, Math.max(LABEL_HEIGHT / 2, y(step)));
+      return build("span", { style: `top:${top}px` }, numberText(step));
+    });
+    this.axis.classList.remove("ip-axis-inside");
+    this.axis.replaceChildren(...labels);
+    // Beside the chart, where no curve runs through them; too long for the margin, on their lines.
+    const margin = Number.parseFloat(getComputedStyle(this.root.parentElement).marginLeft);
+    if (labels.some((label) => label.offsetWidth + AXIS_GAP > margin)) {
+      this.axis.classList.add("ip-axis-inside");
+      steps.forEach((step, i) => {
+        const above = y(step) - LABEL_HEIGHT / 2;
+        const middle = above > LABEL_HEIGHT / 2 ? above : y(step) + LABEL_HEIGHT / 2;
+        labels[i].style.top = `${middle}px`;
+      });
+    }
     context.strokeStyle = style.getPropertyValue("--accent") || "#1578c4";
     context.lineWidth = 3;
     context.lineJoin = "round";

@@ -1,8 +1,9 @@
 /** Four corners, arithmetic, and the plane of a model with two latent dimensions. */
 import {
-  build, Choices, enlarged, GammaBars, paintSample, percentOf, saveCanvas, sheetOf, Slot, Tiles,
+  build, Choices, enlarged, GammaBars, numberText, paintSample, percentOf, saveCanvas, sheetOf, Slot,
+  Tiles,
 } from "./parts.js";
-import { evenShares, gridBetweenFour, likeliestClusters, straightWay } from "./paths.js";
+import { clearClusters, evenShares, gridBetweenFour, likeliestClusters, straightWay } from "./paths.js";
 
 const SIDE = 9;
 const CORNERS = ["top left", "top right", "bottom left", "bottom right"];
@@ -60,9 +61,13 @@ export class CornersView {
     const corners = choice.corners.map((code) => world.latent(code));
     this.z = gridBetweenFour(corners, SIDE);
     const n = SIDE * SIDE;
-    const clusters = new Set(likeliestClusters(world.assigning.read(this.z, n).shares, n, world.assigning.k));
+    const clusters = new Set(clearClusters(world.assigning.read(this.z, n).shares, n, world.assigning.k));
+    clusters.delete(-1);
+    const lies = clusters.size
+      ? `The grid lies in ${clusters.size} cluster${clusters.size > 1 ? "s" : ""}.`
+      : "No cluster stands out in the grid.";
     this.words.textContent = "The four corners are chosen; everything between is a weighted mean of "
-      + `their latents, decoded. The grid lies in ${clusters.size} cluster${clusters.size > 1 ? "s" : ""}.`;
+      + `their latents, decoded. ${lies}`;
     map.showTrack(this.z, n, corners.map((z, i) => ["↖↗↙↘"[i], z]));
     map.showSpot(null);
     this.tiles.canvas.dataset.painted = 0;
@@ -95,7 +100,7 @@ export class SumView {
     this.title = build("b");
     this.slider = build("input", {
       type: "range", min: 0, max: 1000 * MOST_STRENGTH, step: 1, class: "ip-slider",
-      "aria-label": "Strength s of A - B",
+      "aria-label": "Strength s of A − B",
       on: { input: () => this.move(this.slider.value / 1000) },
     });
     this.frames = Array.from({ length: STRENGTHS }, (_, i) => build("canvas", {
@@ -203,8 +208,8 @@ export class PlaneView {
     }
     this.words.textContent = this.ground === "quantiles"
       ? "z1 grows to the right, z2 upwards. Each picture stands for an equal share of the prior."
-      : `z1 grows to the right, from ${across[0].toFixed(1)} to ${across.at(-1).toFixed(1)}; `
-        + `z2 upwards, from ${up[0].toFixed(1)} to ${up.at(-1).toFixed(1)}.`;
+      : `z1 grows to the right, from ${numberText(across[0], 1)} to ${numberText(across.at(-1), 1)}; `
+        + `z2 upwards, from ${numberText(up[0], 1)} to ${numberText(up.at(-1), 1)}.`;
     map.showTrack(this.z, n, []);
     map.showSpot(null);
     this.tiles.canvas.dataset.painted = 0;

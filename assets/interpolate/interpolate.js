@@ -59,7 +59,8 @@ class Interpolation {
     this.root.classList.toggle("ip-profiles", !world.shape);
     this.root.style.setProperty("--ratio", `${width} / ${height}`);
     this.engine = header.digest ? null : new ServerEngine((ask) => this.setStateValue("ask", ask));
-    const names = Object.keys(VIEWS).filter((name) => name !== "plane" || world.dim === 2);
+    const offered = { plane: world.dim === 2, draw: header.canDraw };
+    const names = Object.keys(VIEWS).filter((name) => offered[name] ?? true);
     this.tabs = new Choices(
       Object.fromEntries(names.map((name) => [name, VIEWS[name][0]])),
       (name) => this.change(() => {
@@ -110,6 +111,11 @@ class Interpolation {
     view.refresh();
   }
 
+  /** What the place holds that is chosen for; null where there is none. */
+  get chosen() {
+    return this.view.slots[this.active]?.get() ?? null;
+  }
+
   #press() {
     this.view.slots.forEach(({ slot }, i) => slot.root.setAttribute("aria-pressed", i === this.active));
     const slot = this.view.slots[this.active]?.slot;
@@ -120,6 +126,7 @@ class Interpolation {
   activate(index) {
     this.active = index;
     this.#press();
+    this.picker.refresh();
   }
 
   pick(code) {
@@ -158,6 +165,7 @@ class Interpolation {
     for (const view of this.views.values()) view.destroy?.();
     this.views.clear();
     this.map?.destroy();
+    this.picker?.destroy();
     this.engine?.stop();
   }
 

@@ -1,7 +1,7 @@
 /** What the server sends: the points of the map, their latents and pictures, and the mixtures. */
 
 /**
- * Takes a message of pack_message in pages/shared/exploration.py apart.
+ * Takes a message of pack_message in pages/shared/exploration_message.py apart.
  * @param {Uint8Array} message
  * @returns {{header: any, part: (name: string) => any}}  part: a typed array, or null
  */

@@ -1,5 +1,8 @@
 /** A mixture of Gaussians with diagonal covariances, as vade_core/mixture.py has it. */
 
+/** Of the weight that each component would have, were they equal. */
+const LEAST_WEIGHT = 0.1;
+
 export class Mixture {
   /**
    * @param {Float32Array} logWeights  log pi, K
@@ -11,6 +14,8 @@ export class Mixture {
     this.k = logWeights.length;
     this.dim = means.length / this.k;
     this.precisions = Float64Array.from(logVariances, (v) => Math.exp(-v));
+    /** A component of hardly any weight is no place where the mixture has its mass. */
+    this.counts = Array.from(logWeights, (weight) => Math.exp(weight) * this.k >= LEAST_WEIGHT);
     this.constants = Float64Array.from(logWeights, (weight, c) => {
       let sum = this.dim * Math.log(2 * Math.PI);
       for (let j = 0; j < this.dim; j++) sum += logVariances[c * this.dim + j];
@@ -18,36 +23,45 @@ export class Mixture {
     });
   }
 
-  /** log pi_c + log N(z; mu_c, sigma_c^2) of one latent, in nats. */
+  /**
+   * log pi_c + log N(z; mu_c, sigma_c^2) of one latent, in nats.
+   * @returns {number}  its squared distance from the nearest mean, in standard deviations
+   */
   #joint(z, offset, found) {
-    const { k, dim, means, precisions } = this;
+    const { k, dim, means, precisions, counts } = this;
+    let nearest = Infinity;
     for (let c = 0; c < k; c++) {
       let distance = 0;
       for (let j = 0; j < dim; j++) {
         distance += (z[offset + j] - means[c * dim + j]) ** 2 * precisions[c * dim + j];
       }
       found[c] = this.constants[c] - 0.5 * distance;
+      if (counts[c]) nearest = Math.min(nearest, distance);
     }
+    return nearest;
   }
 
   /**
-   * gamma = p(c|z) and log p(z) in nats of n latents.
-   * @returns {{shares: Float32Array, logDensity: Float32Array}}  n * K and n
+   * gamma = p(c|z) and log p(z) in nats of n latents, and how far out they lie: the squared
+   * distance from the nearest mean, in standard deviations.
+   * @returns {{shares: Float32Array, logDensity: Float32Array, distances: Float32Array}}
+   *   n * K, n and n
    */
   read(z, n) {
     const { k, dim } = this;
     const shares = new Float32Array(n * k);
     const logDensity = new Float32Array(n);
+    const distances = new Float32Array(n);
     const joint = new Float64Array(k);
     for (let i = 0; i < n; i++) {
-      this.#joint(z, i * dim, joint);
+      distances[i] = this.#joint(z, i * dim, joint);
       const top = joint.reduce((a, b) => Math.max(a, b), -Infinity);
       let sum = 0;
       for (let c = 0; c < k; c++) sum += Math.exp(joint[c] - top);
       for (let c = 0; c < k; c++) shares[i * k + c] = Math.exp(joint[c] - top) / sum;
       logDensity[i] = top + Math.log(sum);
     }
-    return { shares, logDensity };
+    return { shares, logDensity, distances };
   }
 
   /** Mean of cluster c. */

@@ -149,6 +149,14 @@ export class GammaBars {
   }
 }
 
+/** A number as it is read: thousands apart, and a minus sign. */
+export function numberText(value, digits = 0) {
+  const exact = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  // What is rounded to nothing has no sign.
+  const rounded = Number(value.toFixed(digits)) || 0;
+  return rounded.toLocaleString("en", exact).replace("-", "−");
+}
+
 export function percentOf(share) {
   return `${Math.round(100 * share)} %`;
 }

@@ -68,11 +68,9 @@ export class PathView {
     this.way = way;
     const z = way.at(evenShares(STEPS));
     const { shares } = world.assigning.read(z, STEPS);
-    const { logDensity } = world.prior.read(z, STEPS);
-    this.charts.show(shares, logDensity);
-    this.sentence.textContent = pathWords(
-      world, choice.way, way.through, { shares, logDensity, n: STEPS },
-    );
+    const density = world.prior.read(z, STEPS);
+    this.charts.show(shares, density.logDensity);
+    this.sentence.textContent = pathWords(world, choice.way, way.through, shares, density);
     this.app.map.showTrack(way.at(evenShares(61)), 61, [["A", from], ["B", to]]);
     engine?.many("strip", way.at(evenShares(FRAMES)), FRAMES, (values, first, count) => {
       for (let i = 0; i < count; i++) {

@@ -70,6 +70,14 @@ export function likeliestClusters(shares, n, k) {
   return found;
 }
 
+/** Less than so much of p(c|z) is no clear share; of two clusters one always has half. */
+const leastClear = (k) => (k === 2 ? 0.6 : 0.5);
+
+/** The cluster that stands out in each of n rows of k shares; -1 where none does. */
+export function clearClusters(shares, n, k) {
+  return likeliestClusters(shares, n, k).map((c, i) => (shares[i * k + c] >= leastClear(k) ? c : -1));
+}
+
 /** Clusters that the straight line goes through, each once, in order. @returns {number[]} */
 export function clustersBetween(a, b, mixture) {
   const z = straightWay(a, b, evenShares(SIGHTINGS));

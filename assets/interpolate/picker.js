@@ -2,7 +2,7 @@
 import { build, Choices, paintSample } from "./parts.js";
 import { DrawingPad } from "./draw_view.js";
 
-/** Samples on offer at a time. */
+/** Samples on offer at a time, at most. */
 const SHOWN = 24;
 
 export class Picker {
@@ -10,7 +10,12 @@ export class Picker {
     this.app = app;
     const { world } = app;
     this.source = "samples";
-    this.first = 0;
+    /** Among the group's points: one that is shown. */
+    this.at = 0;
+    /** As many as whole rows of the grid have places for. */
+    this.places = SHOWN;
+    /** What a person draws here. */
+    this.strokes = [];
     this.title = build("b", { class: "ip-picker-title" });
     const sources = { samples: "Real", means: "Cluster means" };
     if (world.header.canDraw) sources.draw = "Draw";
@@ -20,8 +25,8 @@ export class Picker {
     this.group = 0;
     this.chips = new Choices(names, (i) => {
       this.group = Number(i);
-      this.first = 0;
-      this.refresh();
+      this.at = 0;
+      this.#fill();
     }, world.labels ? "Class" : "Cluster");
     this.more = build("button", { type: "button", class: "ip-more", on: { click: () => this.#next() } }, "Others");
     this.grid = build("div", { class: "ip-offers" });
@@ -29,6 +34,10 @@ export class Picker {
       "div", { class: "ip-picker" },
       build("div", { class: "ip-row" }, this.title, this.sources.root), this.chips.root, this.grid,
     );
+    this.observer = new ResizeObserver(() => {
+      if (this.#fit()) this.#fill();
+    });
+    this.observer.observe(this.root);
   }
 
   /** Points by class, or by cluster where there are no labels. */
@@ -47,13 +56,21 @@ export class Picker {
 
   open(source) {
     this.source = source;
-    this.refresh();
+    this.#fill();
   }
 
   #next() {
-    const { points } = this.groups[this.group];
-    this.first = this.first + SHOWN < points.length ? this.first + SHOWN : 0;
-    this.refresh();
+    const [from, to] = this.#shown();
+    this.at = to < this.groups[this.group].points.length ? to : 0;
+    this.#fill();
+  }
+
+  /** From where to where the group's points are on offer; the others' button needs a place, too. */
+  #shown() {
+    const count = this.groups[this.group].points.length;
+    const page = Math.min(SHOWN, count > this.places ? Math.max(1, this.places - 1) : count);
+    const from = this.at - (this.at % page);
+    return [from, Math.min(count, from + page)];
   }
 
   /** Which place is chosen for. */
@@ -62,41 +79,82 @@ export class Picker {
   }
 
   refresh() {
+    this.#follow();
+    this.#fill();
+  }
+
+  /** Opens the class of the real sample that is chosen, once: then a person may look elsewhere. */
+  #follow() {
+    const { chosen } = this.app;
+    if (chosen === this.followed) return;
+    this.followed = chosen;
+    if (chosen?.[0] !== "p") return;
+    const i = Number(chosen.slice(1));
+    this.group = this.groups.findIndex(({ points }) => points.includes(i));
+    this.at = this.groups[this.group].points.indexOf(i);
+  }
+
+  #fill() {
     const { source, app } = this;
     this.sources.press(source);
     this.chips.press(String(this.group));
     this.chips.root.hidden = source !== "samples" || this.groups.length < 2;
     this.root.dataset.source = source;
     if (source === "draw") {
-      this.pad ??= new DrawingPad(app.world, (picture, isDone) => {
+      this.pad ??= new DrawingPad(app.world, this.strokes, (picture, isDone) => {
         if (picture && isDone) app.engine?.encode(picture, (z) => app.pickLatent(z));
       });
+      this.grid.style.maxHeight = "";
       this.grid.replaceChildren(this.pad.root);
-    } else if (source === "means") {
-      const { k } = app.world.assigning;
-      this.#offer(Array.from({ length: k }, (_, c) => `c${c}`), true);
-    } else {
-      const { points } = this.groups[this.group];
-      this.#offer(points.slice(this.first, this.first + SHOWN).map((i) => `p${i}`), false);
-      if (points.length > SHOWN) this.grid.append(this.more);
+      return;
     }
+    let codes = this.#lay();
+    if (this.#fit()) codes = this.#lay();
+    this.#paint(codes);
   }
 
-  #offer(codes, named) {
-    const { app } = this;
-    const { world, engine } = app;
-    const canvases = codes.map(() => build("canvas", { class: "ip-sample" }));
+  /** Puts what is on offer on the page, without its pictures. */
+  #lay() {
+    const { source, app: { world } } = this;
+    const isMeans = source === "means";
+    const { points } = this.groups[this.group];
+    const [from, to] = this.#shown();
+    const codes = isMeans
+      ? Array.from({ length: world.assigning.k }, (_, c) => `c${c}`)
+      : points.slice(from, to).map((i) => `p${i}`);
     this.grid.replaceChildren(...codes.map((code, i) => {
       const button = build("button", {
         type: "button", class: "ip-offer", "data-code": code, title: world.words(code),
-        on: { click: () => app.pick(code) },
-      }, canvases[i]);
-      if (named) {
+        on: { click: () => this.app.pick(code) },
+      }, build("canvas", { class: "ip-sample" }));
+      if (isMeans) {
         const { name, colour, ink } = world.looks[i];
         button.append(build("i", { style: `background:${colour};color:${ink}` }, name));
       }
       return button;
     }));
+    if (!isMeans && codes.length < points.length) this.grid.append(this.more);
+    return codes;
+  }
+
+  /** Ends the grid where a row ends. @returns {boolean}  whether it has other places than before */
+  #fit() {
+    const { grid } = this;
+    grid.style.maxHeight = "";
+    const height = grid.querySelector(".ip-offer")?.getBoundingClientRect().height;
+    if (!height) return false;
+    const { rowGap, gridTemplateColumns } = getComputedStyle(grid);
+    const gap = Number.parseFloat(rowGap);
+    const rows = Math.max(1, Math.floor((grid.getBoundingClientRect().height + gap) / (height + gap)));
+    grid.style.maxHeight = `${rows * (height + gap) - gap}px`;
+    const before = this.places;
+    this.places = rows * gridTemplateColumns.split(" ").length;
+    return this.places !== before;
+  }
+
+  #paint(codes) {
+    const { world, engine } = this.app;
+    const canvases = this.grid.querySelectorAll("canvas");
     const unreal = codes.map((code, i) => {
       const real = world.realPicture(code);
       if (real) paintSample(world, canvases[i], real);
@@ -110,5 +168,9 @@ export class Picker {
         paintSample(world, canvases[unreal[first + i]], values, i * world.nFeatures);
       }
     });
+  }
+
+  destroy() {
+    this.observer.disconnect();
   }
 }

@@ -1,5 +1,7 @@
 /** One slider a latent dimension, and what each dimension does, step by step. */
-import { build, enlarged, GammaBars, paintSample, saveCanvas, Slot, Tiles } from "./parts.js";
+import {
+  build, enlarged, GammaBars, numberText, paintSample, saveCanvas, Slot, Tiles,
+} from "./parts.js";
 
 const STEPS_A_ROW = 9;
 const SPREAD = 2;
@@ -82,7 +84,7 @@ export class SlidersView {
     }
     for (const { slider, value, j } of this.rows) {
       slider.value = this.z[j];
-      value.textContent = this.z[j].toFixed(1).replace("-", "−");
+      value.textContent = numberText(this.z[j], 1);
     }
     this.app.map.showTrack(null, 0, [["", world.latent(choice.digit)]]);
     this.#draw();
@@ -93,7 +95,7 @@ export class SlidersView {
     this.z[j] = value;
     const row = this.rows[j];
     row.slider.value = value;
-    row.value.textContent = value.toFixed(1).replace("-", "−");
+    row.value.textContent = numberText(value, 1);
     this.#draw();
     clearTimeout(this.resting);
     this.resting = setTimeout(() => this.#drawRows(), REST_OF_ROWS);

@@ -66,6 +66,8 @@ class Exploration:
         and of the prior itself; they differ for a VAE alone.
     own_clusters : bool
         Whether the prior has clusters.
+    gaussian : bool
+        Whether the prior is the mixture that `prior` holds, and not one that stands in for it.
     box : int or None
         The side of the box that the pictures' ink fills; None where nothing can be drawn.
     """
@@ -87,6 +89,7 @@ class Exploration:
     assigning: Mixture
     prior: Mixture
     own_clusters: bool
+    gaussian: bool
     box: int | None
 
     @property
@@ -202,6 +205,7 @@ def _joined(run: Run, frame: Frame, stage: Stage, model: LatentModel) -> Explora
         assigning=assigning,
         prior=prior,
         own_clusters=model.prior_.n_clusters > 0,
+        gaussian=model.prior_.gaussian and not model.prior_.stands_in,
         box=_box(pictures) if bernoulli and pictures is not None else None,
     )
 

@@ -62,6 +62,7 @@ def pack_message(
         "palette": PALETTE,
         "unknown": UNKNOWN,
         "ownClusters": _found.own_clusters,
+        "gaussian": _found.gaussian,
         "low": _found.limits[0],
         "high": _found.limits[1],
         "box": _found.box,
@@ -88,7 +89,7 @@ def why_no_drawing(found: Exploration) -> str:
     if found.box is not None:
         return ""
     if found.shape is None or found.pictures is None:
-        return "These samples are no pictures: there is nothing to draw."
+        return "There is nothing to draw: this run holds no pictures."
     if not found.bernoulli:
         return "Drawing needs grey pictures between black and white; these have another scale."
     return "These pictures hold no ink: there is nothing to draw like them."

@@ -96,7 +96,9 @@ class LDMGI(WithoutNetworks):
 
     def _build_prior(self) -> Prior:
         self.axes_ = FixedMixture(self.n_clusters, self.n_clusters)
-        return FixedMixture(self.n_clusters, self.n_clusters)
+        prior = FixedMixture(self.n_clusters, self.n_clusters)
+        prior.stands_in = True
+        return prior
 
     def assigning_prior(self) -> Prior:
         return self.axes_
