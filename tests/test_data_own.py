@@ -19,6 +19,7 @@ import streamlit as st
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import own_uploads
 from pages.shared.session import job_manager
 from tests.conftest import opened_page
 from vade_core import own_data
@@ -396,6 +397,21 @@ def test_a_refused_file_stays_until_it_is_taken_or_another_comes(train_page: App
     page.button(key="own-take-1").click().run()
     assert not page.error
     assert {one.entry.name for one in kept_data().values()} == {"good", "other"}
+
+
+def test_a_large_refused_file_does_not_stay_in_memory(
+    train_page: AppTest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_uploads, "MOST_KEPT", 10)
+    send(train_page, 0, ("good.csv", table()), column="species")
+    pop_up = popover(train_page, "Bring your own data")
+    assert "no column" in pop_up.get("error")[0].value
+    assert "too large to be kept" in pop_up.get("caption")[0].value
+    assert not train_page.session_state[own_uploads.REFUSED].files
+    assert train_page.button(key="own-take-0").disabled
+    send(train_page, 1, ("good.csv", table()), column="label")
+    assert not train_page.error
+    assert len(kept_data()) == 1
 
 
 def test_data_of_one_name_are_told_apart(train_page: AppTest) -> None:

@@ -41,9 +41,16 @@ SENT, TAKEN = "own-sent", "own-taken"
 ARRIVED, REFUSED, STAYS = "own-arrived", "own-refused", "own-stays"
 
 
+# Of refused files that stay, in bytes: they take the server's memory, for every person's session.
+MOST_KEPT = 20_000_000
+
+
 @dataclass(frozen=True)
 class Refused:
-    """Files that were refused, kept so that they can be tried again, and why."""
+    """Files that were refused, kept so that they can be tried again, and why.
+
+    Where they were too large to be kept there are none.
+    """
 
     files: Sequence[Any]
     sentence: str
@@ -165,7 +172,7 @@ def draw_own_data(chosen: str) -> None:
             type="primary",
             icon=":material/check:",
             key=f"own-take-{taken}",
-            disabled=not (st.session_state.get(files_key) or refused),
+            disabled=not (st.session_state.get(files_key) or (refused and refused.files)),
             width="stretch",
         ):
             with st.spinner("Checking …"):
@@ -177,6 +184,8 @@ def draw_own_data(chosen: str) -> None:
 
 def _still_here(files: Sequence[Any]) -> str:
     """What can be done about files that were refused."""
+    if not files:
+        return "It was too large to be kept here: add it once more when it is mended."
     if len(files) > 1:
         return f"The {len(files)} files are still here: others that you add take their place."
     return f"{plain_label(files[0].name)} is still here: another file that you add takes its place."
@@ -240,7 +249,8 @@ def _take(files_key: str, column_key: str) -> None:
                 label_column=st.session_state.get(column_key) or None,
             )
     except DataError as error:
-        st.session_state[REFUSED] = Refused(files, str(error))
+        small = sum(file.size for file in files) <= MOST_KEPT
+        st.session_state[REFUSED] = Refused(files if small else (), str(error))
     else:
         st.session_state.pop(REFUSED, None)
         st.session_state[ARRIVED] = kept.key
