@@ -222,7 +222,7 @@ def _settle_stages(
     if parameters.get("n_init", 1) != 1:
         raise ValueError(
             "A run is one training, so n_init is for the library's fit alone: train several runs "
-            "with other seeds, and keep the one with the most edge information."
+            "with other seeds, and compare them."
         )
     held = parameters.get("clamped_epochs")
     if held and parameters.get("start") == "random":

@@ -308,6 +308,6 @@ def counted_words(compared: Sequence[Compared], evaluations: Sequence[Found | No
     return (
         "Silhouette, Calinski-Harabasz and kNN error are of the latents, with the true labels; "
         f"they and the reconstruction at the posterior mean are counted on {words}. The other "
-        "measures are of all samples. Edge information needs no label: of several runs with one K, "
-        "keep the one that has most."
+        "measures are of all samples. Edge information needs no label: among runs with one K a "
+        "clearly higher one is as a rule the better run."
     )
