@@ -14,7 +14,6 @@ from torch import Tensor
 
 from vade_core.communities import edge_information, neighbour_graph
 from vade_core.initialise import STARTS
-from vade_core.metrics import agreement_with_others
 from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import unbounded_log_variance
@@ -67,10 +66,8 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
         undone, and the training ends. None lets them go.
     n_init : int
         Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on. Kept is
-        the one whose clusters agree most with those of the others
-        (:func:`vade_core.metrics.agreement_with_others`); of two, the one whose clusters have the
-        higher edge information in the neighbour graph of its own latents
-        (:func:`vade_core.communities.edge_information`). No label is used.
+        the one whose clusters have the highest edge information in the neighbour graph of its own
+        latents (:func:`vade_core.communities.edge_information`); no label is used.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -83,9 +80,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         Share of samples in their start's cluster when the held epochs ended; 0 before.
     labels_ : ndarray, shape (n,)
         Clusters of the training samples, set by ``fit``.
-    agreements_, edge_informations_ : list of float
-        Of each of the ``n_init`` trainings, the latter in nats, set by ``fit`` where there are
-        several.
+    edge_informations_ : list of float
+        Of each of the ``n_init`` trainings, in nats, set by ``fit`` where there are several.
     """
 
     n_clusters: int = 10
@@ -115,21 +111,19 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(2**31 - self.n_init))
-        several = [
-            clone(self).set_params(n_init=1, random_state=int(seed) + restart).fit(X)
-            for restart in range(self.n_init)
-        ]
-        self.agreements_ = agreement_with_others([one.labels_ for one in several])
-        self.edge_informations_ = [
-            edge_information(neighbour_graph(one.transform(X)), one.labels_) for one in several
-        ]
-        # Two agree as much with one another as the other way round.
-        ranks = zip(np.round(self.agreements_, 12), self.edge_informations_, strict=True)
-        best = several[max(enumerate(ranks), key=lambda ranked: ranked[1])[0]]
+        informations: list[float] = []
+        best: VaDE | None = None
+        for restart in range(self.n_init):
+            one = clone(self).set_params(n_init=1, random_state=int(seed) + restart).fit(X)
+            found = edge_information(neighbour_graph(one.transform(X)), one.labels_)
+            if best is None or found > max(informations):
+                best = one
+            informations.append(found)
         settings = self.get_params(deep=False)
         for name, value in vars(best).items():
             if name not in settings:
                 setattr(self, name, value)
+        self.edge_informations_ = informations
         return self
 
     # -- the schedule -----------------------------------------------------------------------
