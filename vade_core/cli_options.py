@@ -12,6 +12,8 @@ from typing import Any, NoReturn
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 
 Command = Callable[[argparse.Namespace], int]
+# Of every command on one run.
+_RUN: dict[str, Any] = {"type": Path, "help": "the run's folder, or its id"}
 
 # Written out here, since the modules that know them bring scikit-learn along.
 EXPORTS = ("html", "csv", "projector")
@@ -97,7 +99,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         description="Go on with a run from its last checkpoint, to the same result as if it had "
         "never stopped. A finished run is left as it is.",
     )
-    resume.add_argument("run", type=Path, help="the run's folder, or its id")
+    resume.add_argument("run", **_RUN)
     resume.set_defaults(command=commands["resume"])
 
     evaluate = every.add_parser(
@@ -106,7 +108,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         description="Measure a run's final model: clustering on all samples, and on the test part "
         "silhouette, Calinski-Harabasz, kNN error and reconstruction.",
     )
-    evaluate.add_argument("run", type=Path, help="the run's folder, or its id")
+    evaluate.add_argument("run", **_RUN)
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.set_defaults(command=commands["evaluate"])
 
@@ -117,7 +119,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         "opens without Python or a network; csv, a frame as a table; projector, a frame as a zip "
         "for the Embedding Projector.",
     )
-    export.add_argument("run", type=Path, help="the run's folder, or its id")
+    export.add_argument("run", **_RUN)
     export.add_argument("--format", dest="form", choices=EXPORTS, default="html")
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="replaced if there")
     export.add_argument(
@@ -134,7 +136,7 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         description="Make a frame's map again, from nothing, with another seed: what moves then "
         "moves without any learning. The map is kept beside the run's frames.",
     )
-    again.add_argument("run", type=Path, help="the run's folder, or its id")
+    again.add_argument("run", **_RUN)
     again.add_argument("--frame", type=_whole, metavar="N", help="default: the last")
     again.add_argument("--lens", choices=SEEDED_MAPS, default="tsne")
     again.add_argument("--seed", type=_seed, default=1)

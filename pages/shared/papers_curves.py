@@ -86,8 +86,7 @@ def acc_spec(table: PaperTable) -> Spec | None:
         # Joined, since single points among curves look like a curve that broke off.
         epochs = range(max(told) + 1)
         joined = np.interp(epochs, sorted(told), [told[i] for i in sorted(told)])
-        name = f"reported for epochs {', '.join(map(str, sorted(told)))}"
-        series.append({**_series(name, [float(v) for v in joined], 0), "colour": UNKNOWN})
+        series.append({**_series("reported", [float(v) for v in joined], 0), "colour": UNKNOWN})
     return _spec([_panel("", "percent", series, [])], "ACC by epoch")
 
 
