@@ -14,6 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vade_core.draws import Source, normal
+
 Observation = Literal["bernoulli", "gaussian"]
 ObservationVariance = Literal["shared", "decoder", "fixed"]
 
@@ -202,7 +204,7 @@ class Networks(nn.Module):
         )
 
 
-def sample_posterior(posterior: Posterior, n_draws: int, generator: torch.Generator) -> Tensor:
+def sample_posterior(posterior: Posterior, n_draws: int, generator: Source) -> Tensor:
     """Draw z = mean + sigma * epsilon, the reparameterisation trick (VaDE paper, eq. 14).
 
     Parameters
@@ -211,15 +213,13 @@ def sample_posterior(posterior: Posterior, n_draws: int, generator: torch.Genera
         Parameters, each (n, J).
     n_draws : int
         L, the number of Monte Carlo samples.
-    generator : torch.Generator
-        Source of epsilon.
+    generator : torch.Generator, or what stands in for one
+        Source of epsilon, see :mod:`vade_core.draws`.
 
     Returns
     -------
     Tensor, shape (L, n, J)
     """
     mean, log_variance = posterior
-    noise = torch.randn(
-        (n_draws, *mean.shape), generator=generator, device=mean.device, dtype=mean.dtype
-    )
+    noise = normal(generator, (n_draws, *mean.shape), mean.dtype)
     return mean + torch.exp(0.5 * log_variance) * noise

@@ -33,7 +33,7 @@ class Adam:
         self.parameters = list(parameters)
         self.betas = betas
         self.eps = eps
-        self.learning_rate = 1e-3
+        self.learning_rate: float | Tensor = 1e-3  # a tensor can change in a captured graph
         self._state: dict[int, tuple[Tensor, Tensor, Tensor]] = {}
 
     def zero_grad(self) -> None:

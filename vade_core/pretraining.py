@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vade_core.draws import uniform
 from vade_core.mixture import kl_to_standard_normal
 from vade_core.networks import Networks, sample_posterior
 from vade_core.training import BatchLoss, Phase
@@ -55,6 +56,7 @@ def autoencoder(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             "Pretraining the autoencoder",
             epochs,
             loss=loss,
+            modules=(networks,),
             parameters=parameters,
             learning_rate=partial(_constant, rate),
         )
@@ -83,6 +85,7 @@ def variational(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             "Pretraining as a plain VAE",
             epochs,
             loss=loss,
+            modules=(networks,),
             parameters=lambda: list(networks.parameters()),
             learning_rate=partial(_constant, rate),
         )
@@ -101,6 +104,7 @@ def stacked(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             f"Pretraining layer {layer + 1} of {len(pairs)}",
             max(1, epochs // 2),
             loss=_layer_loss(networks, layer),
+            modules=(networks,),
             parameters=partial(_layer_parameters, networks, layer),
             learning_rate=partial(_constant, rate),
         )
@@ -134,7 +138,7 @@ def _layer_loss(networks: Networks, layer: int) -> BatchLoss:
             clean = x
             for below, _ in pairs[:layer]:
                 clean = F.relu(below(clean))
-            kept = torch.rand(clean.shape, generator=generator, device=x.device) >= 0.2
+            kept = uniform(generator, clean.shape) >= 0.2
             noisy = clean * kept / 0.8
         code = inwards(noisy)
         if layer < len(pairs) - 1:  # the innermost code is linear

@@ -8,6 +8,8 @@ new one is one class here.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +38,16 @@ class Prior(nn.Module):
     stands_in : bool
         Whether the model has no prior at all, and this only has the moments of its latents or
         clusters, so that something can be drawn.
+    padding : mapping of str to float
+        The parameters with a row a cluster, and what a cluster that is not there has in them: no
+        sample goes to it and no gradient comes from it. So priors of different K can be trained
+        at once.
     """
 
     n_clusters: int = 0
     gaussian: bool = True
     stands_in: bool = False
+    padding: ClassVar[Mapping[str, float]] = {}
 
     def kl(self, posterior: Posterior, z: Tensor, assignment: Tensor | None = None) -> Terms:
         """Named divergence terms in nats a sample; their sum is the KL part of -ELBO.
@@ -126,6 +133,13 @@ class GaussianMixture(Prior):
     latent_dim : int
         J.
     """
+
+    # exp(-10,000) is 0 in float32, and a finite logarithm keeps 0 times it 0.
+    padding: ClassVar[Mapping[str, float]] = {
+        "logits": -10_000.0,
+        "means": 0.0,
+        "raw_log_variances": 0.0,
+    }
 
     def __init__(self, n_clusters: int, latent_dim: int) -> None:
         super().__init__()

@@ -80,6 +80,9 @@ class Phase:
     loss : callable, optional
         ``loss(x, rows, generator)`` gives the named terms of a batch, each a scalar, ``loss``
         among them. ``x`` is (n, D) in floating point, ``rows`` the batch's row numbers.
+    modules : sequence of Module
+        All that the loss reads, apart from its arguments: what several trainings at once put
+        beside one another (:mod:`vade_core.together`). Empty where that cannot be told.
     parameters : callable, optional
         Gives the parameters to optimise.
     learning_rate : callable
@@ -108,6 +111,7 @@ class Phase:
     before: int = 0
     counted: int | None = None
     loss: BatchLoss | None = None
+    modules: Sequence[nn.Module] = ()
     parameters: Callable[[], Sequence[nn.Parameter]] | None = None
     learning_rate: Callable[[int], float] = lambda epoch: 1e-3
     adam_eps: float = 1e-8
@@ -212,15 +216,14 @@ class Training:
                 began = time.perf_counter()
                 findings = phase.action(epoch_generator(self.seed, stage, 0, self.samples.device))
                 self.position = Position(stage, 1)
-                seconds = time.perf_counter() - began
-                yield EpochReport(phase.name, 0, 0, stage, phase.words, seconds, {}, findings)
+                yield start_report(phase, stage, time.perf_counter() - began, findings)
                 continue
             if done >= phase.epochs:
                 continue
             self._prepare_optimiser(phase, resumed=done > 0)
             for epoch in range(done, phase.epochs):
                 began = time.perf_counter()
-                before = self._snapshot(phase)
+                before = weights_of(phase) if phase.guard is not None else []
                 if phase.before_epoch is not None:
                     phase.before_epoch(phase.before + epoch)
                 terms = self._epoch(phase, stage, epoch)
@@ -228,18 +231,10 @@ class Training:
                     return
                 undone = None if phase.guard is None else phase.guard()
                 if undone is not None:
-                    self._go_back(phase, before)
+                    put_back(phase, before)
                 self.position = Position(stage, epoch + 1 if undone is None else phase.epochs)
-                yield EpochReport(
-                    phase.name,
-                    phase.before + epoch + 1,
-                    phase.out_of,
-                    stage,
-                    phase.words,
-                    time.perf_counter() - began - self._waited,
-                    terms,
-                    {} if undone is None else {"undone": undone},
-                )
+                seconds = time.perf_counter() - began - self._waited
+                yield epoch_report(phase, stage, epoch, seconds, terms, undone)
                 if undone is not None:
                     break
             self._optimiser, self._optimiser_state = None, {}
@@ -275,27 +270,7 @@ class Training:
             share = torch.stack([value.detach() for value in terms.values()]) * len(rows)
             sums = share if sums is None else sums.add_(share)
         assert sums is not None
-        means = dict(zip(names, (sums / n).tolist(), strict=True))
-        if not np.isfinite(means["loss"]):
-            raise FloatingPointError(
-                f"The loss became {means['loss']} in epoch {epoch + 1} of {phase.words!r}: "
-                "lower the learning rate, or scale the data to a spread of about 1."
-            )
-        return means
-
-    @staticmethod
-    def _snapshot(phase: Phase) -> list[Tensor]:
-        """The parameters as they are, where an epoch may have to be undone."""
-        if phase.guard is None or phase.parameters is None:
-            return []
-        return [parameter.detach().clone() for parameter in phase.parameters()]
-
-    @staticmethod
-    @torch.no_grad()
-    def _go_back(phase: Phase, before: Sequence[Tensor]) -> None:
-        assert phase.parameters is not None
-        for parameter, value in zip(phase.parameters(), before, strict=True):
-            parameter.copy_(value)
+        return finite(dict(zip(names, (sums / n).tolist(), strict=True)), phase, epoch)
 
     def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
         assert phase.parameters is not None
@@ -311,6 +286,64 @@ class Training:
         """Continue after ``position`` with the optimiser as :meth:`optimiser_state` gave it."""
         self.position = position
         self._optimiser_state = dict(optimiser_state)
+
+
+def epoch_report(
+    phase: Phase,
+    stage: int,
+    epoch: int,
+    seconds: float,
+    terms: Mapping[str, float],
+    undone: str | None,
+) -> EpochReport:
+    """The report of an epoch of gradients, counted from 0; ``undone``: what its guard said."""
+    return EpochReport(
+        phase.name,
+        phase.before + epoch + 1,
+        phase.out_of,
+        stage,
+        phase.words,
+        seconds,
+        terms,
+        {} if undone is None else {"undone": undone},
+    )
+
+
+def start_report(
+    phase: Phase, stage: int, seconds: float, findings: Mapping[str, object]
+) -> EpochReport:
+    """The report of an action, which is no epoch."""
+    return EpochReport(phase.name, 0, 0, stage, phase.words, seconds, {}, findings)
+
+
+def weights_of(phase: Phase) -> list[Tensor]:
+    """A copy of the weights that a phase moves, for :func:`put_back`."""
+    assert phase.parameters is not None
+    return [parameter.detach().clone() for parameter in phase.parameters()]
+
+
+@torch.no_grad()
+def put_back(phase: Phase, weights: Sequence[Tensor]) -> None:
+    """Undo what a phase did since :func:`weights_of`."""
+    assert phase.parameters is not None
+    for parameter, value in zip(phase.parameters(), weights, strict=True):
+        parameter.copy_(value)
+
+
+def finite(means: dict[str, float], phase: Phase, epoch: int) -> dict[str, float]:
+    """The means of an epoch's terms, if the loss is a number.
+
+    Raises
+    ------
+    FloatingPointError
+        If it is none.
+    """
+    if not np.isfinite(means["loss"]):
+        raise FloatingPointError(
+            f"The loss became {means['loss']} in epoch {epoch + 1} of {phase.words!r}: "
+            "lower the learning rate, or scale the data to a spread of about 1."
+        )
+    return means
 
 
 def as_float(samples: Tensor) -> Tensor:

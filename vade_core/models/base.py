@@ -47,6 +47,28 @@ CHUNK = 4096
 M = TypeVar("M", bound=nn.Module)
 
 
+class Given(nn.Module):
+    """The clusters or classes that a loss is given, of every sample; perhaps none.
+
+    A module, so that several trainings at once each see their own.
+
+    Parameters
+    ----------
+    assignment : Tensor of int64, shape (n,), or None
+        Shared, not copied: what is written into it later counts.
+    """
+
+    assignment: Tensor | None
+
+    def __init__(self, assignment: Tensor | None) -> None:
+        super().__init__()
+        self.register_buffer("assignment", assignment, persistent=False)
+
+    def of(self, rows: Tensor) -> Tensor | None:
+        """Those of the samples with these numbers, or None."""
+        return None if self.assignment is None else self.assignment[rows]
+
+
 class LatentModel(TransformerMixin, BaseEstimator):
     """Base of the models: encoding, decoding, the ELBO, training, and what is kept in a file.
 
@@ -252,9 +274,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
     ) -> Phase:
         """A phase that minimises -ELBO over networks and prior; ``before``: epochs that it had."""
 
+        given = Given(assignment)
+
         def loss(x: Tensor, rows: Tensor, generator: torch.Generator) -> Mapping[str, Tensor]:
-            given = None if assignment is None else assignment[rows]
-            return self._objective(self.elbo_terms(x, generator, given))
+            return self._objective(self.elbo_terms(x, generator, given.of(rows)))
 
         return Phase(
             name,
@@ -263,6 +286,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
             before=before,
             counted=self.epochs,
             loss=loss,
+            modules=(self.networks_, self.prior_, given),
             parameters=self._parameters,
             learning_rate=decayed(
                 self.learning_rate, self.decay, self.decay_every, self.learning_rate_floor

@@ -20,6 +20,7 @@ from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
 from vade_core.samples import DeviceSamples, Samples
+from vade_core.together import fit_together
 from vade_core.training import Phase, as_float
 
 # Of a cluster's variance, what a sample's own posterior starts with. Between 0.1 and 0.3 the
@@ -65,9 +66,10 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
         those that had left it when the held ones ended. An epoch after which more have left is
         undone, and the training ends. None lets them go.
     n_init : int
-        Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on. Kept is
-        the one whose clusters have the highest edge information in the neighbour graph of its own
-        latents (:func:`vade_core.communities.edge_information`); no label is used.
+        Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on, on a GPU
+        at once (:func:`vade_core.together.fit_together`). Kept is the one whose clusters have the
+        highest edge information in the neighbour graph of its own latents
+        (:func:`vade_core.communities.edge_information`); no label is used.
     likelihood, observation_variance, n_draws, batch_size, learning_rate, decay, decay_every, \
 learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, device, precision
         As for :class:`vade_core.models.VAE`.
@@ -111,14 +113,15 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(2**31 - self.n_init))
-        informations: list[float] = []
-        best: VaDE | None = None
-        for restart in range(self.n_init):
-            one = clone(self).set_params(n_init=1, random_state=int(seed) + restart).fit(X)
-            found = edge_information(neighbour_graph(one.transform(X)), one.labels_)
-            if best is None or found > max(informations):
-                best = one
-            informations.append(found)
+        several = [
+            clone(self).set_params(n_init=1, random_state=int(seed) + restart)
+            for restart in range(self.n_init)
+        ]
+        informations = [
+            edge_information(neighbour_graph(one.transform(X)), one.labels_)
+            for one in fit_together(several, X)
+        ]
+        best = several[int(np.argmax(informations))]
         settings = self.get_params(deep=False)
         for name, value in vars(best).items():
             if name not in settings:

@@ -1,0 +1,103 @@
+"""Seconds an epoch of several trainings of VaDE: at once as one batched product, and in turn.
+
+Of VaDE's own epochs on MNIST, with free clusters, from random weights: what the weights are makes
+no difference to the time. The two ways take turns, and the fastest epoch of each counts.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch: see app.py
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from accuracy_processes import answered  # noqa: E402
+from arguments import Parser, positive  # noqa: E402
+from machine import load_words, machine_load  # noqa: E402
+
+from vade_core.data import load  # noqa: E402
+from vade_core.models import VaDE  # noqa: E402
+from vade_core.together import Together  # noqa: E402
+from vade_core.training import Training  # noqa: E402
+
+
+def trainings(options: Any) -> list[Training]:
+    """One a seed, at their beginning."""
+    samples = load("mnist").samples[: options.samples]
+    return [
+        VaDE(
+            hidden=tuple(options.hidden),
+            pretraining="none",
+            start="random",
+            epochs=1,
+            batch_size=options.batch,
+            random_state=seed,
+            device=options.device,
+            precision=options.precision,
+        ).stream(samples)
+        for seed in range(options.seeds)
+    ]
+
+
+def seconds(options: Any) -> dict[str, float]:
+    """Of an epoch of all seeds, by way."""
+    best = {"in turn": float("inf"), "at once": float("inf")}
+    for _ in range(options.repeats):
+        alone = sum(report.seconds for training in trainings(options) for report in training)
+        together = sum(report.seconds for _, report in Together(trainings(options)))
+        best["in turn"] = min(best["in turn"], alone)
+        best["at once"] = min(best["at once"], together)
+    return best
+
+
+def answer(arguments: Sequence[str] | None) -> None:
+    """Measure, and print."""
+    parser = Parser(prog="together", description=__doc__)
+    parser.add_argument("--seeds", type=positive, default=10, metavar="N")
+    parser.add_argument("--samples", type=positive, default=70_000, metavar="N")
+    parser.add_argument("--batch", type=positive, default=256, metavar="N")
+    parser.add_argument("--hidden", type=positive, nargs="+", default=[500, 500, 2000])
+    parser.add_argument("--repeats", type=positive, default=3, metavar="N")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", default="auto", help="auto, fp32 or bf16")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    load_before = machine_load()
+    found = seconds(options)
+    first = trainings(options)[0]
+    about = {
+        "seeds": options.seeds,
+        "samples": len(first.samples),
+        "batch": first.batch_size,
+        "hidden": options.hidden,
+        "device": first.samples.device.type,
+        "precision": first.precision,
+        "load": {"before": load_before, "after": machine_load()},
+    }
+    ratio = found["in turn"] / found["at once"]
+    if options.json:
+        print(json.dumps({**about, "seconds": found, "ratio": ratio}, indent=1))
+        return
+    print(
+        f"An epoch of {options.seeds} trainings, {about['samples']:,} samples, batch "
+        f"{about['batch']}, on {about['device']}, {about['precision']}:\n"
+        f"  in turn  {found['in turn']:8.3f} s\n"
+        f"  at once  {found['at once']:8.3f} s, {ratio:.2f} times as fast\n"
+        f"{load_words(about['load'])}"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; its exit code: 0, 2 for a mistake."""
+    return answered("together", lambda: answer(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
