@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
+from vade_core.models import MODELS
 from vade_core.papers_measured import CELL_FORMAT, read_cell, written_cells
 from vade_core.presets import PRESETS
 
@@ -83,8 +84,7 @@ def recipes(model: str = "vade") -> dict[str, Recipe]:
     """All that can be asked for, by the name of its cells."""
     if model != "vade":
         return {
-            f"{model}-{name}": Recipe(f"{model} {preset.title}", name)
-            for name, preset in PRESETS.items()
+            f"{model}-{name}": Recipe(f"{MODELS[model].title} {name}", name) for name in PRESETS
         }
     presets = {name: Recipe(f"VaDE {name}", name) for name in PRESETS}
     return {**presets, **STUDY, **BASELINES}

@@ -21,7 +21,14 @@ SEEDS_ELSEWHERE = 5
 
 VADE_PAPER = "Jiang et al. 2017"
 # The rows that a paper's method has here; a method that is not among them keeps its name.
-ROWS = {"VaDE": "paper", "GMM": "gmm", "AE+GMM": "ae-gmm", "VAE+GMM": "vae-gmm"}
+ROWS = {
+    "VaDE": "paper",
+    "GMM": "gmm",
+    "AE+GMM": "ae-gmm",
+    "VAE+GMM": "vae-gmm",
+    **{method: f"{method.lower()}-{REFERENCE}" for method in ("LDMGI", "AAE", "DEC")},
+}
+METHODS = {row: method for method, row in ROWS.items()}
 NEIGHBOURS = ("3", "5", "10")
 
 
@@ -342,7 +349,7 @@ def summary(rows: Sequence[Row], seeds: int | None) -> str:
     ours = {row.name for row in rows}
     for name, acc in reported.items():
         if name not in ours:
-            title = recipes()[name].title if name in recipes() else name
+            title = recipes()[name].title if name in recipes() else METHODS.get(name, name)
             lines.append([title, *["-"] * len(columns), "0", f"{acc:.2f}"])
     return markdown([*header, "seeds", "reported"], lines)
 

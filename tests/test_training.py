@@ -135,8 +135,9 @@ def test_adam_computes_the_numbers_of_the_librarys() -> None:
             state = {name: value.clone() for name, value in adam.state().items()}
             adam = Adam(ours, betas=(0.5, 0.99), eps=1e-4)
             adam.restore(state)
-        rate = 1e-2 / (step + 1)
-        adam.learning_rate = library.param_groups[0]["lr"] = rate
+        rate = 2.0 ** -(step + 6)
+        library.param_groups[0]["lr"] = rate
+        adam.learning_rate = torch.tensor(rate) if step % 2 else rate
         adam.zero_grad()
         library.zero_grad()
         for i, (mine, other) in enumerate(zip(ours, theirs, strict=True)):

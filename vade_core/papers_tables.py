@@ -347,8 +347,8 @@ def _orbay(dataset: str) -> tuple[Line, ...]:
     cells = (Source("papers", what, "gmvae"),)
     end = "cluster_end" if dataset == "mnist" else "cluster_end_near"
     return (
-        Line("gmvae", "GMM-VAE", "cluster_jump", cells, "GMM-VAE"),
-        Line("gmvae", "GMM-VAE", end, cells, "GMM-VAE", "cluster_end"),
+        Line("gmvae", "GMVAE", "cluster_jump", cells, "GMM-VAE"),
+        Line("gmvae", "GMVAE", end, cells, "GMM-VAE", "cluster_end"),
     )
 
 
@@ -436,7 +436,7 @@ TABLES: dict[str, Table] = {
             (
                 Picture(
                     "pca", "Latents in two dimensions, by PCA",
-                    "VAE beside GMM-VAE.", "compare", "runs", ("vae", "gmvae"), (("lens", "pca"),),
+                    "VAE beside GMVAE.", "compare", "runs", ("vae", "gmvae"), (("lens", "pca"),),
                 ),
                 Picture(
                     "style", "Samples of one cluster, with their style",

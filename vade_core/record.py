@@ -150,7 +150,7 @@ RECORDINGS: tuple[Recording, ...] = (
     ),
     Recording(
         "gmvae",
-        "GMM-VAE, clusters and a style",
+        "GMVAE, clusters and a style",
         "A cluster says what is drawn, a style of two numbers how it is written.\n"
         "The model of Dilokthanakul et al. as in Orbay's report: its cluster term is ignored "
         "until it exceeds 1.5 nats. Its networks are smaller than those of the others.",

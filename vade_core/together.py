@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
+from vade_core.allocation import keep_freed_memory
 from vade_core.draws import Asked, Draw, Drawn
 from vade_core.models.base import LatentModel
 from vade_core.optimiser import Adam
@@ -153,6 +154,7 @@ class Together:
             raise ValueError(f"These trainings cannot go in step, since {why}.")
 
     def __iter__(self) -> Iterator[tuple[int, EpochReport]]:
+        keep_freed_memory()
         all_phases = zip(*(training.phases for training in self.trainings), strict=True)
         for stage, phases in enumerate(all_phases):
             if phases[0].action is None:
