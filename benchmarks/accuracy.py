@@ -29,7 +29,7 @@ from accuracy_plan import (  # noqa: E402
 )
 from accuracy_processes import answered, compute  # noqa: E402
 from accuracy_processes import run as run_cells  # noqa: E402
-from accuracy_tables import as_json, tables  # noqa: E402
+from accuracy_tables import as_json, brief, tables  # noqa: E402
 from arguments import (  # noqa: E402
     Parser,
     add_cell_options,
@@ -69,6 +69,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--clusters", type=positive, metavar="K")
     parser.add_argument("--table", action="store_true", help="compute nothing, print what is there")
     parser.add_argument(
+        "--brief",
+        action="store_true",
+        help="compute nothing, print the table of all recipes alone, as the README has it",
+    )
+    parser.add_argument(
         "--criteria",
         action="store_true",
         help="compute nothing, print which label-free number goes with ACC",
@@ -95,7 +100,7 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
             )
     if options.model != "vade" and (options.baselines is not None or options.study is not None):
         raise ValueError("baselines and study stand beside VaDE: leave --model out.")
-    options.table = options.table or options.criteria
+    options.table = options.table or options.criteria or options.brief
     options.whats = asked(options)
     for kind, names, known in (
         ("preset", options.preset, PRESETS),
@@ -168,6 +173,8 @@ def answer(arguments: Sequence[str] | None) -> None:
         raise ValueError(f"there are no cells in {results}.")
     if options.criteria:
         print(criteria_table(found))
+    elif options.brief:
+        print(brief(found, options.seeds))
     elif options.json:
         print(json.dumps(as_json(found, options.seeds), indent=1))
     elif found:

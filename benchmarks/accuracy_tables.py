@@ -154,8 +154,9 @@ SCORES = [
     Column("rand_index", "Rand index %", _score("rand_index"), percent),
     Column("ari", "ARI %", _score("ari"), percent),
 ]
+KNN = [Column(f"knn_{k}", f"kNN error % (k={k})", _knn(k), percent) for k in NEIGHBOURS]
 LATENTS = [
-    *(Column(f"knn_{k}", f"kNN error % (k={k})", _knn(k), percent) for k in ("3", "5", "10")),
+    *KNN,
     Column("silhouette", "silhouette", _own("silhouette"), lambda value: f"{value:.3f}"),
     Column(
         "calinski_harabasz",
@@ -329,29 +330,41 @@ def _stale(cell: CellData) -> list[str]:
     ]
 
 
-def summary(rows: Sequence[Row], seeds: int | None) -> str:
-    """All rows of a data set side by side, with what the papers report."""
-    columns = [*SCORES, *LATENTS]
+def summary(rows: Sequence[Row], seeds: int | None, *, brief: bool = False) -> str:
+    """All rows of a data set side by side, with what the papers report.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+    seeds : int, optional
+        How many there should be of each.
+    brief : bool
+        Only what the papers report, the kNN errors in one column.
+    """
+    columns = SCORES[1:3] if brief else [*SCORES[1:], *LATENTS]
     columns = [column for column in columns if any(row.figures(column) for row in rows)]
-    reported = REPORTED.get(rows[0].dataset, {})
-    header = ["", "ACC %, mean ± sd (minimum)", *(column.title for column in columns[1:])]
+    errors = brief and any(row.figures(column) for row in rows for column in KNN)
     lines = []
     for row in with_starts(rows):
-        lines.append(
-            [
-                row.title,
-                headline(row),
-                *(shown(spread(row.figures(c))["mean"], c) for c in columns[1:]),
-                seeds_there(row, seeds),
-                reported_of(row),
-            ]
-        )
+        means = [shown(spread(row.figures(c))["mean"], c) for c in columns]
+        if errors:
+            means.append(knn_errors(row))
+        lines.append([row.title, headline(row), *means, seeds_there(row, seeds), reported_of(row)])
     ours = {row.name for row in rows}
-    for name, acc in reported.items():
+    empty = ["-"] * (1 + len(columns) + errors)
+    for name, acc in REPORTED.get(rows[0].dataset, {}).items():
         if name not in ours:
             title = recipes()[name].title if name in recipes() else METHODS.get(name, name)
-            lines.append([title, *["-"] * len(columns), "0", f"{acc:.2f}"])
-    return markdown([*header, "seeds", "reported"], lines)
+            lines.append([title, *empty, "0", f"{acc:.2f}"])
+    titles = [*(column.title for column in columns), *(["kNN error %, k = 3 / 5 / 10"] * errors)]
+    return markdown(["", "ACC %, mean ± sd (minimum)", *titles, "seeds", "reported"], lines)
+
+
+def knn_errors(row: Row) -> str:
+    """Mean errors for k = 3, 5 and 10, or a dash."""
+    means = [spread(row.figures(column))["mean"] for column in KNN]
+    found = [column.show(mean) for column, mean in zip(KNN, means, strict=True) if mean is not None]
+    return " / ".join(found) or "-"
 
 
 def headline(row: Row) -> str:
@@ -482,6 +495,17 @@ def tables(cells: Sequence[CellData], seeds: int | None = None) -> str:
         "neighbours from the train part. No seed and no epoch was chosen. sd: of a sample "
         f"(n - 1). Reported: {VADE_PAPER}; train part alone: Czerwonski 2025."
     )
+    return "\n\n".join(parts)
+
+
+def brief(cells: Sequence[CellData], seeds: int | None = None) -> str:
+    """Of every data set the table of all recipes alone, as the README has it."""
+    found = {name: list(of) for name, of in groupby(cells, key=lambda cell: cell["dataset"])}
+    parts = []
+    for name, of_dataset in found.items():
+        rows = [row for row in rows_of(of_dataset) if row.name not in STUDY]
+        heading = f"## {name}\n\n" if len(found) > 1 else ""
+        parts.append(heading + summary(rows, seeds, brief=True))
     return "\n\n".join(parts)
 
 

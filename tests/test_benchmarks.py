@@ -580,6 +580,19 @@ def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
     assert raw_edge_information(points[:2], truth[:2]) == 0
 
 
+def test_the_readmes_table_is_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    accuracy.answer(["--dataset", "mnist", "--brief"])
+    printed = capsys.readouterr().out.strip()
+    assert printed.count("\n") > 10
+    assert printed in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    accuracy.answer(["--brief"])
+    every = capsys.readouterr().out
+    assert printed in every
+    assert "## digits\n" in every
+
+
 def test_criteria_are_ranked_against_acc() -> None:
     def cell(seed: int, acc: float, information: float, loss: float) -> dict[str, Any]:
         terms = {"reconstruction": loss, "latent_kl": 1.0, "loss": 99.0}
