@@ -11,6 +11,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.density import draw_run_density
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import commonest_classes
@@ -47,6 +48,8 @@ from vade_core.colours import legend_of_numbers
 from vade_core.data import DataError
 from vade_core.models import MODELS
 from vade_core.runs import RUNNING_STATES, Run, RunError
+
+enter_by_the_front_door()
 
 LINK_NAMES = ("count", "temperature", "seed", "order")
 

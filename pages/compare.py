@@ -15,9 +15,12 @@ from pages.shared.compare_maps import choose_common_lens, draw_maps, no_lens_wor
 from pages.shared.compare_measure import draw_table, is_measuring
 from pages.shared.compare_runs import MODEL_PAIR, Compared, choose_runs, compared_runs
 from pages.shared.compare_samples import draw_samples
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.run_choice import readable_summaries
 from pages.shared.session import fail, model_title
 from vade_core.runs import RUNNING_STATES, Run, RunError
+
+enter_by_the_front_door()
 
 STYLE = """
 <style>

@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.k_choice import (
     TRAIN_PAGE,
     choose_data,
@@ -45,6 +46,8 @@ from pages.shared.session import (
 )
 from vade_core.models import MODELS
 from vade_core.runs import RUNNING_STATES
+
+enter_by_the_front_door()
 
 Summary = dict[str, Any]
 MOST_WORDS = 12

@@ -20,6 +20,7 @@ from pages.shared.exploration_choice import (
     usual_choice,
 )
 from pages.shared.exploration_message import why_no_drawing
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
@@ -28,6 +29,8 @@ from pages.shared.session import fail, open_run, stamp_of
 from vade_core.colours import legend_of_numbers
 from vade_core.run_frames import frame_title
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
+
+enter_by_the_front_door()
 
 
 def main() -> None:

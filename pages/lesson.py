@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.lesson_link import (
     Guess,
     Said,
@@ -30,6 +31,8 @@ from pages.shared.present import begin_presenting, presenting
 from pages.shared.run_choice import readable_summaries
 from pages.shared.session import fail, percent
 from vade_core.runs import RunError
+
+enter_by_the_front_door()
 
 STEPS: tuple[tuple[str, Callable[[LessonRuns], Scene]], ...] = (
     ("A few numbers", few_numbers),

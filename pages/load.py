@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.run_actions import draw_actions, draw_delete
 from pages.shared.run_cards import (
     date_words,
@@ -35,6 +36,8 @@ from pages.shared.session import (
     take_from_link,
 )
 from vade_core.runs import RUNNING_STATES, Run, RunError, find_run, runs_root
+
+enter_by_the_front_door()
 
 PAGE = "pages/load.py"
 AT_FIRST = 12

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from pages.shared.curves import draw_spec
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.papers_curves import curve_spec
 from pages.shared.papers_glance import glance_html, words_about_missing
 from pages.shared.papers_grid import grid_html, table_csv
@@ -18,6 +19,8 @@ from pages.shared.session import put_into_link, take_from_link
 from vade_core.papers import PaperTable, Shown, TableCell, paper_tables
 from vade_core.papers_tables import TABLES
 from vade_core.papers_text import MARKS
+
+enter_by_the_front_door()
 
 SOURCE = "pp-source"
 FIRST = "vade"

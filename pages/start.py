@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.previews import draw_previews, opening_runs
 from pages.shared.run_cards import draw_cards
 from pages.shared.session import fail, read_summaries, start_once
 from vade_core.runs import BROKEN
+
+enter_by_the_front_door()
 
 SHOWN = 8
 RECORD = "python -m vade_core record"

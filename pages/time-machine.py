@@ -11,6 +11,7 @@ from collections.abc import Collection
 import streamlit as st
 
 from pages.shared.exports import draw_exports
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.gallery import draw_gallery
 from pages.shared.latent_map import latent_map
 from pages.shared.other_seed import draw_other_seed
@@ -47,6 +48,8 @@ from pages.shared.whole_map import draw_whole_map
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames
 from vade_core.runs import RUNNING_STATES, Run, RunError, find_run
+
+enter_by_the_front_door()
 
 # What stands above the map and must stay below it, in CSS pixels of the window.
 ABOVE = 160

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.run_choice import keep_run
 from pages.shared.session import fail
 from pages.shared.train_settings import (
@@ -21,6 +22,8 @@ from pages.shared.train_settings import (
     write_link,
 )
 from pages.shared.training_view import draw_live, queue_mood, queue_words
+
+enter_by_the_front_door()
 
 STYLE = """
 <style>

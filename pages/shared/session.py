@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
-from streamlit.runtime.pages_manager import PagesManager
 
 from vade_core.runs import (
     BASELINE,
@@ -42,21 +41,6 @@ if TYPE_CHECKING:
 
 ERROR_ICON = ":material/error:"
 Stamp = tuple[tuple[int, int], ...]
-
-
-def enter_by_the_front_door() -> None:
-    """Start again from app.py where Streamlit went straight to a page.
-
-    Until `st.navigation` has been called once, Streamlit takes a folder named "pages" for its
-    older kind of app: a link such as ``/load?run=ID`` that is the first one a new server is asked
-    for would run that page alone, without app.py, its navigation and its settings.
-    """
-    if PagesManager.uses_pages_directory:
-        PagesManager.uses_pages_directory = False
-        st.rerun()
-
-
-enter_by_the_front_door()
 
 
 # --- The job manager ----------------------------------------------------------------------------
