@@ -13,6 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import streamlit as st
 
+from pages.shared.front_door import come_in
 from pages.shared.present import draw_present
 
 ASSETS = Path(__file__).parent / "assets"
@@ -39,6 +40,7 @@ st.set_page_config(
 )
 st.logo(str(ASSETS / "logo.svg"), size="large")
 page = st.navigation(PAGES, position="top")
+come_in()
 draw_present()
 page.run()
 

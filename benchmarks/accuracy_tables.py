@@ -362,9 +362,8 @@ def summary(rows: Sequence[Row], seeds: int | None, *, brief: bool = False) -> s
 
 def knn_errors(row: Row) -> str:
     """Mean errors for k = 3, 5 and 10, or a dash."""
-    means = [spread(row.figures(column))["mean"] for column in KNN]
-    found = [column.show(mean) for column, mean in zip(KNN, means, strict=True) if mean is not None]
-    return " / ".join(found) or "-"
+    means = [shown(spread(row.figures(column))["mean"], column) for column in KNN]
+    return "-" if set(means) == {"-"} else " / ".join(means)
 
 
 def headline(row: Row) -> str:

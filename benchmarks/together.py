@@ -1,7 +1,7 @@
 """Seconds an epoch of several trainings of VaDE: at once as one batched product, and in turn.
 
 Of VaDE's own epochs on MNIST, with free clusters, from random weights: what the weights are makes
-no difference to the time. The two ways take turns, and the fastest epoch of each counts.
+no difference to the time. The two ways take turns, and the fastest second epoch of each counts.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from machine import load_words, machine_load  # noqa: E402
 from vade_core.data import load  # noqa: E402
 from vade_core.models import VaDE  # noqa: E402
 from vade_core.together import Together  # noqa: E402
-from vade_core.training import Training  # noqa: E402
+from vade_core.training import EpochReport, Training  # noqa: E402
 
 
 def trainings(options: Any) -> list[Training]:
@@ -36,7 +36,7 @@ def trainings(options: Any) -> list[Training]:
             hidden=tuple(options.hidden),
             pretraining="none",
             start="random",
-            epochs=1,
+            epochs=2,
             batch_size=options.batch,
             random_state=seed,
             device=options.device,
@@ -46,14 +46,19 @@ def trainings(options: Any) -> list[Training]:
     ]
 
 
+def seconds_of_second(reports: Sequence[EpochReport]) -> float:
+    """Of all trainings, for their second epoch: in the first a graph is captured."""
+    return sum(report.seconds for report in reports if report.epoch == 2)
+
+
 def seconds(options: Any) -> dict[str, float]:
     """Of an epoch of all seeds, by way."""
     best = {"in turn": float("inf"), "at once": float("inf")}
     for _ in range(options.repeats):
-        alone = sum(report.seconds for training in trainings(options) for report in training)
-        together = sum(report.seconds for _, report in Together(trainings(options)))
-        best["in turn"] = min(best["in turn"], alone)
-        best["at once"] = min(best["at once"], together)
+        in_turn = [report for training in trainings(options) for report in training]
+        together = [report for _, report in Together(trainings(options))]
+        best["in turn"] = min(best["in turn"], seconds_of_second(in_turn))
+        best["at once"] = min(best["at once"], seconds_of_second(together))
     return best
 
 

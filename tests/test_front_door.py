@@ -43,7 +43,3 @@ def test_a_page_that_is_asked_for_first_goes_through_the_front_door(
     assert len(straight) == 1  # Streamlit did go straight to the page
     assert layouts == ["wide"]
     assert app.title[0].value.startswith("What the papers report")
-    app.run()
-    session.job_manager().close()
-    assert len(straight) == 1
-    assert layouts == ["wide", "wide"]

@@ -92,7 +92,8 @@ def test_a_training_that_is_stopped_leaves_the_others_to_go_on(
     def streams() -> list[tuple[VaDE, Training]]:
         found = []
         for seed in range(3):
-            model = vade(seed, pretraining="none", start="gmm", epochs=5)
+            # The one that stops first has the most clusters.
+            model = vade(seed, (3, 7, 4)[seed], pretraining="none", start="gmm", epochs=5)
             training = model.stream(blobs)
             asked: list[int] = []
 
@@ -138,10 +139,12 @@ def test_classes_and_sparse_samples_and_half_precision(blobs: NDArray[np.uint8])
 @pytest.mark.parametrize(
     ("models", "why"),
     [
-        (lambda: [vade(), vade(batch_size=60)], "batch size"),
-        (lambda: [vade(), vade(learning_rate=1e-3)], "'Training VaDE' does"),
-        (lambda: [vade(pretraining="none"), vade()], "stages"),
-        (lambda: [vade(), vade(hidden=(24, 8))], "differ in shape"),
+        (lambda: [vade(), vade(batch_size=60)], "batch_size"),
+        (lambda: [vade(), vade(learning_rate=1e-3)], "learning_rate"),
+        (lambda: [vade(pretraining="none"), vade()], "pretraining"),
+        (lambda: [vade(), vade(hidden=(24, 8))], "differ in hidden"),
+        (lambda: [vade(), vade(kl_weight=0.5)], "differ in kl_weight"),
+        (lambda: [VAE(**CALM), vade()], "differ in their class"),
         (lambda: [DEC(random_state=s, n_clusters=5, **CALM) for s in (0, 1)], "its loss reads"),
         (lambda: [AAE(random_state=s, n_clusters=5, **CALM) for s in (0, 1)], "not known"),
     ],
@@ -173,10 +176,36 @@ def test_numbers_drawn_beforehand_come_in_the_order_asked() -> None:
     assert torch.equal(uniform(drawn, (4,)), torch.rand((4,), generator=again))
 
 
+def test_streams_that_cannot_go_in_step_are_told_apart(blobs: NDArray[np.uint8]) -> None:
+    def streams(*models: Any) -> list[Training]:
+        return [model.stream(blobs) for model in models]
+
+    for others, why in [
+        (vade(batch_size=60), "batch size"),
+        (vade(learning_rate=1e-3), "'Training VaDE' does"),
+        (vade(pretraining="none"), "stages"),
+        (vade(hidden=(24, 8)), "differ in shape"),
+    ]:
+        with pytest.raises(ValueError, match=why):
+            Together(streams(vade(), others))
+
+
+@pytest.mark.parametrize("variance", ["shared", "decoder"])
+def test_numbers_that_are_no_grey_levels(blobs: NDArray[np.uint8], variance: str) -> None:
+    spread = blobs / 64.0 - 2.0
+    for alone, together in both_ways(
+        lambda: [vade(seed, start="kmeans", observation_variance=variance) for seed in (0, 1)],
+        spread,
+    ):
+        assert alone.likelihood_ == "gaussian"
+        same(alone, together)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_on_a_gpu_a_captured_step_gives_the_numbers_of_each_alone(
     blobs: NDArray[np.uint8],
 ) -> None:
     held = {"start": "kmeans", "clamped_epochs": 2, "device": "cuda"}
-    for alone, together in both_ways(lambda: [vade(seed, **held) for seed in range(3)], blobs):
-        same(alone, together)
+    for X in (blobs, blobs / 64.0 - 2.0):
+        for alone, together in both_ways(lambda: [vade(seed, **held) for seed in range(3)], X):
+            same(alone, together)

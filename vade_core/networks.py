@@ -176,7 +176,7 @@ class Decoder(nn.Module):
             log_variance = location.new_zeros(())
         log_variance = log_variance.to(location.dtype)
         squared = (x - location) ** 2 * torch.exp(-log_variance)
-        constant = torch.log(location.new_tensor(2.0 * torch.pi))
+        constant = torch.log(location.new_full((), 2.0 * torch.pi))
         return 0.5 * (squared + log_variance + constant).sum(-1)
 
 

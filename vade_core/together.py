@@ -25,7 +25,7 @@ from torch.func import functional_call, vmap
 
 from vade_core.allocation import keep_freed_memory
 from vade_core.draws import Asked, Draw, Drawn
-from vade_core.models.base import LatentModel
+from vade_core.models.base import LatentModel, device_named
 from vade_core.optimiser import Adam
 from vade_core.samples import from_device
 from vade_core.training import (
@@ -76,21 +76,38 @@ def fit_together(
     ValueError
         If ``at_once`` is asked for and the models cannot be trained so.
     """
+    on_gpu = len(models) > 1 and device_named(models[0].device).type != "cpu"
+    if not (on_gpu if at_once is None else at_once):
+        return [model.fit(X, y) for model in models]
+    differ = differing_settings(models)
     trainings = [model.stream(X, y) for model in models]
-    if at_once is None:
-        on_gpu = trainings[0].samples.device.type != "cpu"
-        at_once = on_gpu and len(models) > 1 and hindrance(trainings) is None
+    why = f"they differ in {differ}" if differ else hindrance(trainings)
+    if why is not None and at_once is None:
+        return [model.fit(X, y) for model in models]
     reports: list[list[EpochReport]] = [[] for _ in models]
-    if at_once:
-        for number, report in Together(trainings):
-            reports[number].append(report)
-    else:
-        for number, training in enumerate(trainings):
-            reports[number] += training
+    for number, report in Together(trainings, why):
+        reports[number].append(report)
     for model, training, gone_through in zip(models, trainings, reports, strict=True):
         model.reports_ = gone_through
         model._after_fit(from_device(training.samples))
     return list(models)
+
+
+def differing_settings(models: Sequence[LatentModel]) -> str | None:
+    """What these models differ in beside seed and K; None if in nothing.
+
+    The loss of the first serves all, and it reads its settings.
+    """
+    if len({type(model) for model in models}) > 1:
+        return "their class"
+    first, *others = (model.get_params(deep=False) for model in models)
+    names = [
+        name
+        for name, value in first.items()
+        if name not in ("random_state", "n_clusters")
+        and any(other[name] != value for other in others)
+    ]
+    return ", ".join(names) or None
 
 
 def hindrance(trainings: Sequence[Training]) -> str | None:
@@ -133,7 +150,10 @@ class Together:
     Parameters
     ----------
     trainings : sequence of Training
-        At their beginning, on one device, of the same samples.
+        At their beginning, on one device, of the same samples, of models that differ in seed and
+        K alone. They cannot be paused or resumed.
+    why_not : str, optional
+        What is known already to keep them from going in step.
 
     Yields
     ------
@@ -147,9 +167,9 @@ class Together:
         If they cannot go in step; the message says why.
     """
 
-    def __init__(self, trainings: Sequence[Training]) -> None:
+    def __init__(self, trainings: Sequence[Training], why_not: str | None = None) -> None:
         self.trainings = list(trainings)
-        why = hindrance(self.trainings)
+        why = why_not or hindrance(self.trainings)
         if why is not None:
             raise ValueError(f"These trainings cannot go in step, since {why}.")
 
@@ -168,6 +188,8 @@ class Together:
                 yield number, start_report(phase, stage, time.perf_counter() - began, findings)
 
     def _epochs(self, stage: int, phases: Sequence[Phase]) -> Iterator[tuple[int, EpochReport]]:
+        if not phases[0].epochs:
+            return
         going = list(range(len(phases)))
         beside = _SideBySide([phases[number] for number in going], self._of(going))
         for epoch in range(phases[0].epochs):
@@ -182,16 +204,17 @@ class Together:
                 if renew is not None:
                     renew(phases[number].before + epoch)
             terms = beside.epoch(stage, epoch)
+            undone: dict[int, str | None] = {}
+            for number in going:
+                guard = phases[number].guard
+                undone[number] = None if guard is None else guard()
+                if undone[number] is not None:
+                    put_back(phases[number], before[number])
             seconds = (time.perf_counter() - began) / len(going)
-            still = []
             for number, means in zip(going, terms, strict=True):
-                phase = phases[number]
-                undone = None if phase.guard is None else phase.guard()
-                if undone is None:
-                    still.append(number)
-                else:
-                    put_back(phase, before[number])
-                yield number, epoch_report(phase, stage, epoch, seconds, means, undone)
+                why = undone[number]
+                yield number, epoch_report(phases[number], stage, epoch, seconds, means, why)
+            still = [number for number in going if undone[number] is None]
             if not still:
                 return
             if still != going:
@@ -250,8 +273,8 @@ class _SideBySide:
             eps=phases[0].adam_eps,
         )
         if moments:
-            self.adam.restore(moments)
-        self._step: dict[int, Step] = {}
+            self.adam.restore(self._cropped(moments))
+        self._graph: Step | None = None
         self._draws: dict[int, list[Draw]] = {}
         self.names: tuple[str, ...] = ()
 
@@ -267,6 +290,14 @@ class _SideBySide:
             [self.trainings[place] for place in places],
             moments,
         )
+
+    def _cropped(self, moments: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Moments without the rows of clusters that none of these trainings has."""
+        shapes = [parameter.shape for parameter in self.adam.parameters]
+        return {
+            name: value[tuple(map(slice, shapes[int(name.split(".")[0])]))] if value.ndim else value
+            for name, value in moments.items()
+        }
 
     def epoch(self, stage: int, epoch: int) -> list[dict[str, float]]:
         """Train an epoch; the means of the terms of each training."""
@@ -303,12 +334,12 @@ class _SideBySide:
 
     def _stepped(self, x: Tensor, rows: Tensor, numbers: list[Tensor]) -> Tensor:
         """Move all weights by a batch; the terms, (terms, S)."""
-        size = rows.shape[1]
-        if size not in self._step:
-            whole = size == self.trainings[0].batch_size
-            graph = self.device.type == "cuda" and whole
-            self._step[size] = self._captured(x, rows, numbers) if graph else self._eager
-        return self._step[size](x, rows, numbers)
+        whole = rows.shape[1] == self.trainings[0].batch_size
+        if self.device.type != "cuda" or not whole:
+            return self._eager(x, rows, numbers)
+        if self._graph is None:
+            self._graph = self._captured(x, rows, numbers)
+        return self._graph(x, rows, numbers)
 
     def _eager(self, x: Tensor, rows: Tensor, numbers: list[Tensor]) -> Tensor:
         template = self.losses[0]
@@ -333,7 +364,7 @@ class _SideBySide:
         elif isinstance(self.adam.learning_rate, Tensor):
             self.adam.learning_rate.fill_(rate)  # where a captured step looks for it
         else:
-            self.adam.learning_rate = torch.tensor(rate, device=self.device)
+            self.adam.learning_rate = torch.tensor(rate, dtype=torch.float32, device=self.device)
 
     def _captured(self, x: Tensor, rows: Tensor, numbers: list[Tensor]) -> Step:
         """The step as a CUDA graph: its kernels are sent off all at once.
@@ -344,20 +375,21 @@ class _SideBySide:
         batch = [x.clone(), rows.clone(), *(drawn.clone() for drawn in numbers)]
         weights = {name: value.detach().clone() for name, value in self.stacked.items()}
         moments = {name: value.clone() for name, value in self.adam.state().items()}
-        here, aside = torch.cuda.current_stream(self.device), torch.cuda.Stream(self.device)
-        aside.wait_stream(here)
-        with torch.cuda.stream(aside):
-            for _ in range(WARM_UP):
-                self._eager(batch[0], batch[1], batch[2:])
-        here.wait_stream(aside)
-        with torch.no_grad():
-            for name, value in weights.items():
-                self.stacked[name].copy_(value)
-            for name, value in self.adam.state().items():
-                value.copy_(moments[name]) if name in moments else value.zero_()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            terms = self._eager(batch[0], batch[1], batch[2:])
+        with torch.cuda.device(self.device):
+            here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+            aside.wait_stream(here)
+            with torch.cuda.stream(aside):
+                for _ in range(WARM_UP):
+                    self._eager(batch[0], batch[1], batch[2:])
+            here.wait_stream(aside)
+            with torch.no_grad():
+                for name, value in weights.items():
+                    self.stacked[name].copy_(value)
+                for name, value in self.adam.state().items():
+                    value.copy_(moments[name]) if name in moments else value.zero_()
+            with torch.cuda.graph(graph, stream=aside):
+                terms = self._eager(batch[0], batch[1], batch[2:])
 
         def step(x: Tensor, rows: Tensor, numbers: list[Tensor]) -> Tensor:
             for place, value in zip(batch, (x, rows, *numbers), strict=True):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+ENTERED = "entered"
+
+
+def come_in() -> None:
+    """Note that this session has come through app.py, which says so."""
+    st.session_state[ENTERED] = True
 
 
 def enter_by_the_front_door() -> None:
@@ -14,19 +18,10 @@ def enter_by_the_front_door() -> None:
 
     Until `st.navigation` has been called once, Streamlit takes a folder named "pages" for its
     older kind of app: a link such as ``/load?run=ID`` that is among the first that a new server is
-    asked for would run that page alone. Several visitors may come at once, so each run looks at
-    itself, and not at the server's flag, which the quickest of them has changed.
+    asked for would run that page alone. Several visitors may come at once, so each session is
+    asked for itself: the server's flag has been changed by the quickest of them.
     """
-    if _past_the_front_door():
+    if not st.session_state.get(ENTERED):
+        come_in()  # or in any case not twice
         PagesManager.uses_pages_directory = False
         st.rerun()
-
-
-def _past_the_front_door() -> bool:
-    """Whether this run is the older kind's: only that one lists app.py among the pages."""
-    context = get_script_run_ctx(suppress_warning=True)
-    if context is None:
-        return False
-    pages = context.pages_manager.get_pages().values()
-    main = str(Path(context.pages_manager.main_script_path).resolve())
-    return len(pages) > 1 and any(page["script_path"] == main for page in pages)

@@ -47,6 +47,13 @@ CHUNK = 4096
 M = TypeVar("M", bound=nn.Module)
 
 
+def device_named(name: str) -> torch.device:
+    """The device that a model's setting names; ``auto`` is a GPU where there is one."""
+    if name != "auto":
+        return torch.device(name)
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 class Given(nn.Module):
     """The clusters or classes that a loss is given, of every sample; perhaps none.
 
@@ -223,11 +230,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         return in_training_type(array)
 
     def _build(self, samples: Samples) -> None:
-        self._device = torch.device(
-            ("cuda" if torch.cuda.is_available() else "cpu")
-            if self.device == "auto"
-            else self.device
-        )
+        self._device = device_named(self.device)
         if isinstance(self.random_state, (int, np.integer)):
             self._seed = int(self.random_state)
         else:  # None, or a RandomState, as scikit-learn has it
