@@ -36,6 +36,7 @@ from vade_core.training import (
     epoch_generator,
     epoch_report,
     finite,
+    preparations,
     put_back,
     start_report,
     weights_of,
@@ -175,11 +176,14 @@ class Together:
 
     def __iter__(self) -> Iterator[tuple[int, EpochReport]]:
         keep_freed_memory()
+        preparing = preparations(self.trainings[0].phases, 0)  # the same for all
         all_phases = zip(*(training.phases for training in self.trainings), strict=True)
         for stage, phases in enumerate(all_phases):
             if phases[0].action is None:
                 yield from self._epochs(stage, phases)
                 continue
+            if stage in preparing:
+                preparing[stage].join()
             for number, (training, phase) in enumerate(zip(self.trainings, phases, strict=True)):
                 assert phase.action is not None
                 began = time.perf_counter()

@@ -198,13 +198,7 @@ class Training:
 
     def __iter__(self) -> Iterator[EpochReport]:
         keep_freed_memory()
-        preparing = {
-            stage: threading.Thread(target=phase.prepare, daemon=True)
-            for stage, phase in enumerate(self.phases)
-            if phase.prepare is not None and stage > self.position.stage
-        }
-        for thread in preparing.values():
-            thread.start()
+        preparing = preparations(self.phases, self.position.stage)
         for stage in range(self.position.stage, len(self.phases)):
             phase = self.phases[stage]
             done = self.position.epochs_done if stage == self.position.stage else 0
@@ -286,6 +280,18 @@ class Training:
         """Continue after ``position`` with the optimiser as :meth:`optimiser_state` gave it."""
         self.position = position
         self._optimiser_state = dict(optimiser_state)
+
+
+def preparations(phases: Sequence[Phase], stage: int) -> dict[int, threading.Thread]:
+    """The threads, by stage, that have ready what later stages need; they run already."""
+    found = {
+        number: threading.Thread(target=phase.prepare, daemon=True)
+        for number, phase in enumerate(phases)
+        if phase.prepare is not None and number > stage
+    }
+    for thread in found.values():
+        thread.start()
+    return found
 
 
 def epoch_report(
