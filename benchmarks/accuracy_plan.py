@@ -84,9 +84,9 @@ def recipes(model: str = "vade") -> dict[str, Recipe]:
     """All that can be asked for, by the name of its cells."""
     if model != "vade":
         return {
-            f"{model}-{name}": Recipe(f"{MODELS[model].title} {name}", name) for name in PRESETS
+            f"{model}-{name}": Recipe(f"{MODELS[model].title}, `{name}`", name) for name in PRESETS
         }
-    presets = {name: Recipe(f"VaDE {name}", name) for name in PRESETS}
+    presets = {name: Recipe(f"VaDE, `{name}`", name) for name in PRESETS}
     return {**presets, **STUDY, **BASELINES}
 
 

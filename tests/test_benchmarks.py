@@ -311,12 +311,12 @@ def test_tables_number_by_number(tmp_path: Path) -> None:
 
     # Side by side, with the start's own row, the papers' figures and the cells that are missing.
     headline = f"97.16 ± {100 * sd:.2f} (96.34)"
-    assert lines_of(found, "VaDE robust")[0][1] == headline
-    assert lines_of(found, "VaDE robust")[0][-2] == "3 of 10 seeds"
+    assert lines_of(found, "VaDE, `robust`")[0][1] == headline
+    assert lines_of(found, "VaDE, `robust`")[0][-2] == "3 of 10 seeds"
     assert lines_of(found, "its start alone")[0][1] == f"96.16 ± {100 * sd:.2f} (95.34)"
     assert lines_of(found, "AE+GMM")[0][1] == "80.00 (80.00)"
     assert lines_of(found, "AE+GMM")[0][-2:] == ["1 of 5 seeds", "82.18"]
-    assert lines_of(found, "VaDE paper")[0][-2:] == ["0", "94.46"]
+    assert lines_of(found, "VaDE, `paper`")[0][-2:] == ["0", "94.46"]
     assert lines_of(found, "GMM on the data")[0][-2:] == ["0", "53.73"]
     assert lines_of(found, "DEC")[0][-1] == "84.30"
 
@@ -344,7 +344,7 @@ def test_a_held_out_part_is_what_counts_where_there_is_one(tmp_path: Path) -> No
     cell = hand_made("czerwonski", 0, 0.5, row="czerwonski-split", split=True, scores=scores)
     write([cell], tmp_path)
     found = accuracy_tables.tables(read_cells(tmp_path), 1)
-    assert lines_of(found, "VaDE czerwonski, train part alone")[0][1:4] == [
+    assert lines_of(found, "VaDE, `czerwonski`, train part alone")[0][1:4] == [
         "91.00 (91.00)", "80.00", "94.00",
     ]  # fmt: skip
     assert "its start alone" not in found
@@ -610,10 +610,10 @@ def test_criteria_are_ranked_against_acc() -> None:
     assert found["objective that was minimised"] is None  # all the same
     assert found["agreement with its start"] is None  # not known
     text = accuracy_criteria.criteria_table(cells)
-    assert "| digits, VaDE robust | 4 | 75.00 (60.00-90.00) |" in text
+    assert "| digits, VaDE, `robust` | 4 | 75.00 (60.00-90.00) |" in text
     assert "+1.00 (90.00)" in text
     assert "+0.40 (80.00)" in text
-    assert "| digits, VaDE robust | 4 | 75.00 |" in text
+    assert "| digits, VaDE, `robust` | 4 | 75.00 |" in text
     gain = accuracy_criteria.gain_of_keeping_one
     raw = accuracy_criteria.CRITERIA["edge information, raw values"]
     assert gain(cells, raw, 3) == pytest.approx((0.1 + 0.4 / 3 + 0.5 / 3 + 0.1) / 4)
