@@ -28,22 +28,23 @@ from vade_core.together import Together  # noqa: E402
 from vade_core.training import EpochReport, Training  # noqa: E402
 
 
+def training(options: Any, seed: int) -> Training:
+    """One, at its beginning."""
+    return VaDE(
+        hidden=tuple(options.hidden),
+        pretraining="none",
+        start="random",
+        epochs=2,
+        batch_size=options.batch,
+        random_state=seed,
+        device=options.device,
+        precision=options.precision,
+    ).stream(load("mnist").samples[: options.samples])
+
+
 def trainings(options: Any) -> list[Training]:
-    """One a seed, at their beginning."""
-    samples = load("mnist").samples[: options.samples]
-    return [
-        VaDE(
-            hidden=tuple(options.hidden),
-            pretraining="none",
-            start="random",
-            epochs=2,
-            batch_size=options.batch,
-            random_state=seed,
-            device=options.device,
-            precision=options.precision,
-        ).stream(samples)
-        for seed in range(options.seeds)
-    ]
+    """One a seed."""
+    return [training(options, seed) for seed in range(options.seeds)]
 
 
 def seconds_of_second(reports: Sequence[EpochReport]) -> float:
@@ -55,7 +56,7 @@ def seconds(options: Any) -> dict[str, float]:
     """Of an epoch of all seeds, by way."""
     best = {"in turn": float("inf"), "at once": float("inf")}
     for _ in range(options.repeats):
-        in_turn = [report for training in trainings(options) for report in training]
+        in_turn = [report for one in trainings(options) for report in one]
         together = [report for _, report in Together(trainings(options))]
         best["in turn"] = min(best["in turn"], seconds_of_second(in_turn))
         best["at once"] = min(best["at once"], seconds_of_second(together))
@@ -76,7 +77,7 @@ def answer(arguments: Sequence[str] | None) -> None:
     options = parser.parse_args(arguments)
     load_before = machine_load()
     found = seconds(options)
-    first = trainings(options)[0]
+    first = training(options, 0)
     about = {
         "seeds": options.seeds,
         "samples": len(first.samples),

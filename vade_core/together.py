@@ -48,6 +48,13 @@ Step = Callable[[Tensor, Tensor, list[Tensor]], Tensor]
 WARM_UP = 3  # steps before a graph is captured, as PyTorch's notes on CUDA graphs have it
 
 
+class NotInStep(ValueError):
+    """Trainings that cannot go in step; the message says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"These trainings cannot go in step, since {why}.")
+
+
 def fit_together(
     models: Sequence[M],
     X: ArrayLike,
@@ -74,41 +81,44 @@ def fit_together(
 
     Raises
     ------
-    ValueError
+    NotInStep
         If ``at_once`` is asked for and the models cannot be trained so.
     """
     on_gpu = len(models) > 1 and device_named(models[0].device).type != "cpu"
     if not (on_gpu if at_once is None else at_once):
         return [model.fit(X, y) for model in models]
-    differ = differing_settings(models)
-    trainings = [model.stream(X, y) for model in models]
-    why = f"they differ in {differ}" if differ else hindrance(trainings)
-    if why is not None and at_once is None:
+    try:
+        _check_settings(models)
+        together = Together([model.stream(X, y) for model in models])
+    except NotInStep:
+        if at_once:
+            raise
         return [model.fit(X, y) for model in models]
     reports: list[list[EpochReport]] = [[] for _ in models]
-    for number, report in Together(trainings, why):
+    for number, report in together:
         reports[number].append(report)
-    for model, training, gone_through in zip(models, trainings, reports, strict=True):
+    for model, training, gone_through in zip(models, together.trainings, reports, strict=True):
         model.reports_ = gone_through
         model._after_fit(from_device(training.samples))
     return list(models)
 
 
-def differing_settings(models: Sequence[LatentModel]) -> str | None:
-    """What these models differ in beside seed and K; None if in nothing.
+def _check_settings(models: Sequence[LatentModel]) -> None:
+    """Raise NotInStep if these models differ in more than seed and K.
 
     The loss of the first serves all, and it reads its settings.
     """
     if len({type(model) for model in models}) > 1:
-        return "their class"
+        raise NotInStep("they differ in their class")
     first, *others = (model.get_params(deep=False) for model in models)
-    names = [
+    differ = [
         name
         for name, value in first.items()
         if name not in ("random_state", "n_clusters")
         and any(other[name] != value for other in others)
     ]
-    return ", ".join(names) or None
+    if differ:
+        raise NotInStep(f"they differ in {', '.join(differ)}")
 
 
 def hindrance(trainings: Sequence[Training]) -> str | None:
@@ -153,8 +163,6 @@ class Together:
     trainings : sequence of Training
         At their beginning, on one device, of the same samples, of models that differ in seed and
         K alone. They cannot be paused or resumed.
-    why_not : str, optional
-        What is known already to keep them from going in step.
 
     Yields
     ------
@@ -164,15 +172,15 @@ class Together:
 
     Raises
     ------
-    ValueError
-        If they cannot go in step; the message says why.
+    NotInStep
+        If they cannot.
     """
 
-    def __init__(self, trainings: Sequence[Training], why_not: str | None = None) -> None:
+    def __init__(self, trainings: Sequence[Training]) -> None:
         self.trainings = list(trainings)
-        why = why_not or hindrance(self.trainings)
+        why = hindrance(self.trainings)
         if why is not None:
-            raise ValueError(f"These trainings cannot go in step, since {why}.")
+            raise NotInStep(why)
 
     def __iter__(self) -> Iterator[tuple[int, EpochReport]]:
         keep_freed_memory()
@@ -195,7 +203,7 @@ class Together:
         if not phases[0].epochs:
             return
         going = list(range(len(phases)))
-        beside = _SideBySide([phases[number] for number in going], self._of(going))
+        beside = _SideBySide(phases, self.trainings)
         for epoch in range(phases[0].epochs):
             began = time.perf_counter()
             before = {
@@ -224,9 +232,6 @@ class Together:
             if still != going:
                 beside = beside.only([going.index(number) for number in still])
                 going = still
-
-    def _of(self, numbers: Sequence[int]) -> list[Training]:
-        return [self.trainings[number] for number in numbers]
 
 
 class _Loss(nn.Module):
@@ -266,7 +271,7 @@ class _SideBySide:
         own = [_tensors_of(loss) for loss in self.losses]
         trained = {name for name, value in own[0].items() if id(value) in wanted}
         self.stacked = {
-            name: _stack([tensors[name] for tensors in own], _padding(self.losses[0], name) or 0.0)
+            name: _room([tensors[name] for tensors in own], _padding(self.losses[0], name) or 0.0)
             for name in own[0]
         }
         for name in trained:
@@ -443,14 +448,10 @@ def _shapes_of(loss: _Loss) -> dict[str, tuple[int, ...]]:
     }
 
 
-def _stack(tensors: Sequence[Tensor], filling: float) -> Tensor:
-    """Tensors beside one another, shape (S, ...), short ones filled up to the longest."""
+def _room(tensors: Sequence[Tensor], filling: float) -> Tensor:
+    """Room for tensors beside one another, (S, ...), of the longest's size; all of it filling."""
     longest = max(tensors, key=lambda value: value.shape[:1])
-    stacked = longest.new_full((len(tensors), *longest.shape), filling)
-    with torch.no_grad():
-        for place, value in enumerate(tensors):
-            stacked[place][_within(value)].copy_(value)
-    return stacked
+    return torch.full_like(longest, filling).expand(len(tensors), *longest.shape).clone()
 
 
 def _within(value: Tensor) -> slice | EllipsisType:
