@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from vade_core.allocation import keep_freed_memory
 from vade_core.optimiser import Adam
+from vade_core.products import fastest_products
 from vade_core.samples import DeviceSamples
 
 Precision = Literal["fp32", "bf16"]
@@ -255,7 +256,7 @@ class Training:
                 self._waited += time.perf_counter() - asked  # a pause is no time of training
             rows = order[first : first + self.batch_size]
             x = as_float(self.samples.index_select(0, rows))
-            with autocast:
+            with autocast, fastest_products(self.precision, device):
                 terms = phase.loss(x, rows, generator)
             self._optimiser.zero_grad()
             terms["loss"].backward()
