@@ -1,8 +1,8 @@
 """Which library multiplies matrices in float32 while a network is trained.
 
 PyTorch's wheels hand float32 products to Intel's MKL, which leaves the 512-bit instructions of
-other makers' processors unused. oneDNN, in the same wheels, uses them: on an AMD Zen 4 a step of
-training takes a tenth less time (``benchmarks/products.py``). In bf16 PyTorch takes oneDNN itself.
+other makers' processors unused. oneDNN, in the same wheels, uses them; ``benchmarks/products.py``
+lets the two take turns. In bf16 PyTorch takes oneDNN by itself.
 """
 
 from __future__ import annotations
@@ -109,6 +109,6 @@ class _Linear(torch.autograd.Function):
         up = gradient.reshape(-1, gradient.shape[-1])
         return (
             _product(up, weight.t()).reshape(*gradient.shape[:-1], -1) if of_x else None,
-            _product(up.t(), rows.t()) if of_weight else None,
+            up.t().mm(rows) if of_weight else None,  # oneDNN would copy both to transpose them
             up.sum(0) if of_bias else None,
         )
