@@ -27,6 +27,7 @@ from numpy.typing import NDArray  # noqa: E402
 from torch import nn  # noqa: E402
 
 from vade_core.data import load  # noqa: E402
+from vade_core.models import LatentModel  # noqa: E402
 from vade_core.rebuild import load_model  # noqa: E402
 from vade_core.runs import Run, RunError, recorded_root  # noqa: E402
 
@@ -94,6 +95,24 @@ def named(model: nn.Module, samples: NDArray[Any]) -> NDArray[np.int64]:
     return torch.cat([model(part).argmax(1) for part in parts]).numpy()
 
 
+def shares_that_belong(
+    generator: LatentModel,
+    matched: Sequence[int],
+    model: nn.Module,
+    count: int,
+    temperature: float,
+    seed: int,
+) -> list[float]:
+    """By cluster, the share of its samples that the classifier calls what it is matched with."""
+    shares = []
+    for cluster, digit in enumerate(matched):
+        samples = generator.sample(
+            count, cluster=cluster, temperature=temperature, random_state=seed
+        )
+        shares.append(float((named(model, samples) == digit).mean()))
+    return shares
+
+
 def judged(run: Run, model: nn.Module, count: int, temperature: float, seed: int) -> dict[str, Any]:
     """How many of a run's samples are called what their cluster is matched with.
 
@@ -110,22 +129,17 @@ def judged(run: Run, model: nn.Module, count: int, temperature: float, seed: int
     generator = load_model(run)
     if generator.prior_.n_clusters == 0:
         raise RunError(f"{run.id} has one prior for everything: no cluster can be asked for.")
-    shares = {}
-    for cluster, digit in enumerate(line["matched"]):
-        samples = generator.sample(
-            count, cluster=cluster, temperature=temperature, random_state=seed
-        )
-        shares[cluster] = (int(digit), float((named(model, samples) == digit).mean()))
+    shares = shares_that_belong(generator, line["matched"], model, count, temperature, seed)
     return {
         "run": run.id,
         "acc": line["acc"],
         "samples_a_cluster": count,
         "temperature": temperature,
         "seed": seed,
-        "belong": float(np.mean([share for _, share in shares.values()])),
+        "belong": float(np.mean(shares)),
         "clusters": [
-            {"cluster": cluster, "digit": digit, "belong": share}
-            for cluster, (digit, share) in shares.items()
+            {"cluster": cluster, "digit": int(digit), "belong": share}
+            for cluster, (digit, share) in enumerate(zip(line["matched"], shares, strict=True))
         ],
     }
 
