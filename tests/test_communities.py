@@ -184,6 +184,18 @@ def test_edges_to_clusters_are_counted(points: np.ndarray) -> None:
     np.testing.assert_array_equal(graph.edges_to(clusters, 4), expected)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.9])
+def test_counts_are_brought_up_to_date(points: np.ndarray, share: float) -> None:
+    graph = neighbour_graph(points, 5)
+    rng = np.random.default_rng(0)
+    before = rng.integers(0, 4, len(points))
+    after = np.where(rng.random(len(points)) < share, rng.integers(0, 4, len(points)), before)
+    counted = graph.edges_to(before, 4)
+    updated = graph.edges_after(counted, before, after)
+    np.testing.assert_array_equal(updated, graph.edges_to(after, 4))
+    np.testing.assert_array_equal(counted, graph.edges_to(before, 4))  # and left as they were
+
+
 @both
 def test_moving_mends_spoilt_clusters(criterion: Criterion) -> None:
     rng = np.random.default_rng(0)

@@ -82,6 +82,23 @@ def test_neighbours_are_the_nearest_others(shape: tuple[int, int]) -> None:
     assert (zero_first[:, 0] == 0).all()
 
 
+@pytest.mark.parametrize("shape", [(400, 2), (12_000, 4)])
+def test_neighbours_on_one_spot_are_others_all_the_same(shape: tuple[int, int]) -> None:
+    points = np.random.default_rng(0).normal(size=shape)
+    points[10:40] = points[0]  # more on one spot than neighbours are asked for
+    points[50:52] = points[1]
+    indices, distances = nearest(points, 5)
+    assert (indices != np.arange(len(points))[:, None]).all()
+    assert all(len(set(row)) == 5 for row in indices[:60])
+    on_spot = [0, *range(10, 40)]
+    assert (distances[on_spot] == 0).all()
+    assert np.isin(indices[on_spot], on_spot).all()
+    assert set(indices[1, :2]) == {50, 51}
+    np.testing.assert_allclose(
+        distances, np.linalg.norm(points[indices] - points[:, None], axis=2), atol=1e-12
+    )
+
+
 def test_what_a_later_phase_needs_is_prepared_beside_the_earlier_ones() -> None:
     ready = threading.Event()
     seen: list[bool] = []

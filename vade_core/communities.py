@@ -48,7 +48,7 @@ class NeighbourGraph:
     Attributes
     ----------
     rows, columns : ndarray of int64, shape (m,)
-        Both ends of every edge; an edge stands in both directions.
+        Both ends of every edge; an edge stands in both directions, in the order of the rows.
     degrees : ndarray, shape (n,)
         Edges of each sample.
     """
@@ -67,6 +67,27 @@ class NeighbourGraph:
         counts = np.bincount(cell, minlength=self.n_samples * n_clusters)
         return counts.reshape(self.n_samples, n_clusters).astype(np.float64)
 
+    def edges_after(
+        self, edges: NDArray[np.float64], before: Clusters, after: Clusters
+    ) -> NDArray[np.float64]:
+        """What :meth:`edges_to` counts once samples have moved, from its counts before, (n, K).
+
+        Only the neighbours of samples that moved are looked at. Those counts are whole numbers,
+        so that both ways give the same.
+        """
+        n_clusters = edges.shape[1]
+        movers = np.flatnonzero(before != after)
+        if 4 * len(movers) > self.n_samples:
+            return self.edges_to(after, n_clusters)
+        degrees = self.degrees[movers].astype(np.int64)
+        begins = (np.cumsum(self.degrees) - self.degrees).astype(np.int64)[movers]
+        behind = np.repeat(begins - (np.cumsum(degrees) - degrees), degrees)
+        neighbours = self.columns[behind + np.arange(len(behind))]
+        updated = edges.copy()
+        np.subtract.at(updated, (neighbours, np.repeat(before[movers], degrees)), 1.0)
+        np.add.at(updated, (neighbours, np.repeat(after[movers], degrees)), 1.0)
+        return updated
+
     def shares(self, clusters: Clusters, n_clusters: int) -> Shares:
         """Share of all edge ends that lead from one cluster to another, (K, K), symmetric."""
         cell = clusters[self.rows] * n_clusters + clusters[self.columns]
@@ -76,7 +97,9 @@ class NeighbourGraph:
     def shares_of(self, edges: NDArray[np.float64], clusters: Clusters) -> Shares:
         """The same from what :meth:`edges_to` counted, without going over all edges again."""
         n_clusters = edges.shape[1]
-        counts = np.stack([edges[clusters == c].sum(axis=0) for c in range(n_clusters)])
+        counts = np.stack(
+            [np.bincount(clusters, weights=ends, minlength=n_clusters) for ends in edges.T], axis=1
+        )
         return np.asarray(counts / len(self.rows))
 
     def volumes(self, clusters: Clusters, n_clusters: int) -> NDArray[np.float64]:
@@ -309,14 +332,15 @@ def moved(
         The best clustering on the way.
     """
     best, best_measure = clusters, -np.inf
+    edges = graph.edges_to(clusters, n_clusters)
     for _ in range(MOST_ROUNDS + 1):
-        edges = graph.edges_to(clusters, n_clusters)
         shares = graph.shares_of(edges, clusters)
         if (reached := criterion.measure(shares)) > best_measure:
             best, best_measure = clusters, reached
         after = criterion.of_moving(graph, clusters, edges, shares).argmax(axis=1)
         if np.mean(after != clusters) < 1e-4:
             break
+        edges = graph.edges_after(edges, clusters, after)
         clusters = after
     return best
 
