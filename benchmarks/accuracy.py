@@ -29,7 +29,7 @@ from accuracy_plan import (  # noqa: E402
 )
 from accuracy_processes import answered, compute  # noqa: E402
 from accuracy_processes import run as run_cells  # noqa: E402
-from accuracy_tables import as_json, brief, tables  # noqa: E402
+from accuracy_tables import as_json, brief, study_brief, tables  # noqa: E402
 from arguments import (  # noqa: E402
     Parser,
     add_cell_options,
@@ -71,7 +71,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--brief",
         action="store_true",
-        help="compute nothing, print the table of all recipes alone, as the README has it",
+        help="compute nothing, print the table of all recipes alone, as the README has it; "
+        "with --study what each switch changes",
     )
     parser.add_argument(
         "--criteria",
@@ -174,7 +175,7 @@ def answer(arguments: Sequence[str] | None) -> None:
     if options.criteria:
         print(criteria_table(found))
     elif options.brief:
-        print(brief(found, options.seeds))
+        print(brief(found, options.seeds) if options.study is None else study_brief(found))
     elif options.json:
         print(json.dumps(as_json(found, options.seeds), indent=1))
     elif found:

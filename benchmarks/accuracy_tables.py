@@ -222,10 +222,12 @@ def with_starts(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
+BY_EM = "labels by EM on the latents, not by gamma"
+
+
 def by_em(row: Row) -> Row:
     """A row's labels by EM on the final latents, in gamma's place."""
-    title = "labels by EM on the latents, not by gamma"
-    return Row(f"{row.name}-em", title, row.cells, "em_on_latents")
+    return Row(f"{row.name}-em", BY_EM, row.cells, "em_on_latents")
 
 
 def wanted_seeds(row: Row, seeds: int | None) -> int:
@@ -389,22 +391,76 @@ def reported_of(row: Row) -> str:
     return f"{acc:.2f}{errors}"
 
 
-def study_table(rows: Sequence[Row], seeds: int | None) -> str:
-    """The reference recipe, and the same with one switch changed."""
+def study_rows(rows: Sequence[Row]) -> list[Row]:
+    """The reference recipe, what there is of it with one switch changed, and its labels by EM."""
     by_name = {row.name: row for row in rows}
     whole = by_name[REFERENCE]
-    taken = [whole, *(by_name[name] for name in STUDY if name in by_name), by_em(whole)]
-    lines = []
-    base = spread(whole.figures(SCORES[0]))["mean"]
-    for row in taken:
-        mean = spread(row.figures(SCORES[0]))["mean"]
-        change = (
-            "-" if mean is None or base is None or row is whole else f"{100 * (mean - base):+.2f}"
-        )
-        figures = [shown(spread(row.figures(c))["mean"], c) for c in SCORES[1:]]
-        lines.append([row.title, headline(row), change, *figures, seeds_there(row, seeds)])
+    return [whole, *(by_name[name] for name in STUDY if name in by_name), by_em(whole)]
+
+
+def change(row: Row, whole: Row, column: Column) -> float | None:
+    """How much higher a row's figure is than the reference recipe's, over the seeds of both."""
+    base = {cell["seed"]: column.of(whole, cell) for cell in whole.cells}
+    gained = [
+        value - before
+        for cell in row.cells
+        if (value := column.of(row, cell)) is not None
+        and (before := base.get(cell["seed"])) is not None
+    ]
+    return statistics.fmean(gained) if gained else None
+
+
+def changed(row: Row, whole: Row, column: Column) -> str:
+    """The same in points, with its sign."""
+    points = None if row is whole else change(row, whole, column)
+    return "-" if points is None else f"{100 * points:+.2f}"
+
+
+def study_table(rows: Sequence[Row], seeds: int | None) -> str:
+    """The reference recipe, and the same with one switch changed."""
+    taken = study_rows(rows)
+    lines = [
+        [
+            row.title,
+            headline(row),
+            changed(row, taken[0], SCORES[0]),
+            *(shown(spread(row.figures(c))["mean"], c) for c in SCORES[1:]),
+            seeds_there(row, seeds),
+        ]
+        for row in taken
+    ]
     header = ["", "ACC %, mean ± sd (minimum)", "change", *(c.title for c in SCORES[1:]), "seeds"]
     return markdown(header, lines)
+
+
+def study_brief(cells: Sequence[CellData]) -> str:
+    """What each switch changes on each data set: ACC in points, over so many seeds."""
+    studies = {}
+    for dataset in sorted({str(cell["dataset"]) for cell in cells}):
+        rows = rows_of([cell for cell in cells if cell["dataset"] == dataset])
+        names = {row.name for row in rows}
+        if REFERENCE in names and names & set(STUDY):
+            studies[dataset] = {row.title: row for row in study_rows(rows)}
+    if not studies:
+        raise ValueError("there are no cells of the study: compute them with --study.")
+    whole = next(iter(next(iter(studies.values()))))
+    titles = [
+        title
+        for title in [recipe.title for recipe in STUDY.values()] + [BY_EM]
+        if any(title in found for found in studies.values())
+    ]
+    lines = [[whole, *(headline(found[whole]) for found in studies.values())]]
+    for title in titles:
+        line = [title]
+        for found in studies.values():
+            row = found.get(title)
+            if row is None:
+                line.append("-")
+                continue
+            n = len({cell["seed"] for cell in row.cells})
+            line.append(f"{changed(row, found[whole], SCORES[0])} ({n})")
+        lines.append(line)
+    return markdown(["", *(f"`{dataset}`" for dataset in studies)], lines)
 
 
 # -- what was to be reached -------------------------------------------------------------------
