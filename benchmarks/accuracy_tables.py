@@ -222,12 +222,10 @@ def with_starts(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
-BY_EM = "labels by EM on the latents, not by gamma"
-
-
 def by_em(row: Row) -> Row:
     """A row's labels by EM on the final latents, in gamma's place."""
-    return Row(f"{row.name}-em", BY_EM, row.cells, "em_on_latents")
+    title = "labels by EM on the latents, not by gamma"
+    return Row(f"{row.name}-em", title, row.cells, "em_on_latents")
 
 
 def wanted_seeds(row: Row, seeds: int | None) -> int:
@@ -434,32 +432,29 @@ def study_table(rows: Sequence[Row], seeds: int | None) -> str:
 
 
 def study_brief(cells: Sequence[CellData]) -> str:
-    """What each switch changes on each data set: ACC in points, over so many seeds."""
-    studies = {}
+    """What each switch changes on each data set: ACC in points, and over how many seeds."""
+    studies: dict[str, list[Row]] = {}
     for dataset in sorted({str(cell["dataset"]) for cell in cells}):
         rows = rows_of([cell for cell in cells if cell["dataset"] == dataset])
-        names = {row.name for row in rows}
-        if REFERENCE in names and names & set(STUDY):
-            studies[dataset] = {row.title: row for row in study_rows(rows)}
+        if {REFERENCE, *STUDY} & {row.name for row in rows} > {REFERENCE}:
+            studies[dataset] = study_rows(rows)
     if not studies:
         raise ValueError("there are no cells of the study: compute them with --study.")
-    whole = next(iter(next(iter(studies.values()))))
-    titles = [
-        title
-        for title in [recipe.title for recipe in STUDY.values()] + [BY_EM]
-        if any(title in found for found in studies.values())
+
+    def figure(found: Sequence[Row], name: str) -> str:
+        row = next((row for row in found if row.name == name), None)
+        if row is None:
+            return "-"
+        if row is found[0]:
+            return headline(row)
+        return f"{changed(row, found[0], SCORES[0])} ({len(row.cells)})"
+
+    titles = {row.name: row.title for found in studies.values() for row in found}
+    lines = [
+        [titles[name], *(figure(found, name) for found in studies.values())]
+        for name in (REFERENCE, *STUDY, f"{REFERENCE}-em")
+        if name in titles
     ]
-    lines = [[whole, *(headline(found[whole]) for found in studies.values())]]
-    for title in titles:
-        line = [title]
-        for found in studies.values():
-            row = found.get(title)
-            if row is None:
-                line.append("-")
-                continue
-            n = len({cell["seed"] for cell in row.cells})
-            line.append(f"{changed(row, found[whole], SCORES[0])} ({n})")
-        lines.append(line)
     return markdown(["", *(f"`{dataset}`" for dataset in studies)], lines)
 
 
