@@ -610,6 +610,10 @@ def test_the_readmes_table_is_what_the_command_prints(
     printed = capsys.readouterr().out.strip()
     assert printed.count("\n") > 10
     assert printed in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
+    accuracy.answer(["--brief", "--study"])
+    study = capsys.readouterr().out.strip()
+    assert study.count("\n") > 5
+    assert study in (BENCHMARKS.parent / "README.md").read_text(encoding="utf-8")
     accuracy.answer(["--brief"])
     every = capsys.readouterr().out
     assert printed in every
