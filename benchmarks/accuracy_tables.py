@@ -396,8 +396,10 @@ def study_rows(rows: Sequence[Row]) -> list[Row]:
     return [whole, *(by_name[name] for name in STUDY if name in by_name), by_em(whole)]
 
 
-def change(row: Row, whole: Row, column: Column) -> float | None:
-    """How much higher a row's figure is than the reference recipe's, over the seeds of both."""
+def changed(row: Row, whole: Row, column: Column) -> str:
+    """How many points a row's figure is above the reference recipe's, over the seeds of both."""
+    if row is whole:
+        return "-"
     base = {cell["seed"]: column.of(whole, cell) for cell in whole.cells}
     gained = [
         value - before
@@ -405,13 +407,7 @@ def change(row: Row, whole: Row, column: Column) -> float | None:
         if (value := column.of(row, cell)) is not None
         and (before := base.get(cell["seed"])) is not None
     ]
-    return statistics.fmean(gained) if gained else None
-
-
-def changed(row: Row, whole: Row, column: Column) -> str:
-    """The same in points, with its sign."""
-    points = None if row is whole else change(row, whole, column)
-    return "-" if points is None else f"{100 * points:+.2f}"
+    return f"{100 * statistics.fmean(gained):+.2f}" if gained else "-"
 
 
 def study_table(rows: Sequence[Row], seeds: int | None) -> str:

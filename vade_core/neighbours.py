@@ -12,7 +12,7 @@ from sklearn.neighbors import NearestNeighbors
 
 Neighbours = tuple[NDArray[np.int64], NDArray[np.float64]]
 
-LEAF = 64  # points of a tree's leaf; half as many or twice as many take a few per cent longer
+LEAF = 64  # points of a tree's leaf
 
 
 def nearest(points: NDArray[np.floating], k: int, *, n_jobs: int = 1) -> Neighbours:
@@ -45,7 +45,7 @@ def _by_tree(points: NDArray[np.floating], k: int, n_jobs: int) -> Neighbours:
     """Neighbours from a k-d tree whose points lie in the order of its leaves.
 
     Points that are asked for one after the other then look into the same leaves, which are in the
-    processor's cache already: less than half of the time of the same tree in any other order.
+    processor's cache already. That is why there are two trees: the first one gives the order.
     """
     order = cKDTree(points, leafsize=LEAF).indices
     placed = points[order]

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
-# Of a weight; calling oneDNN for a smaller one costs what its products gain.
+# Of a weight; products of a smaller one are too short to gain by another library.
 FEWEST_VALUES = 10_000
 
 
