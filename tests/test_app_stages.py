@@ -267,6 +267,22 @@ def test_steps_of_an_earlier_worker_are_not_made_again(control: tuple[Run, Contr
     assert epochs_until_paused(later) == 1
 
 
+def test_a_stop_is_the_last_word_until_the_run_goes_on(control: tuple[Run, Control]) -> None:
+    """Quick clicks on Step and Stop reach the server together, in any order."""
+    run, own = control
+    send(run, "stop")
+    for command in ("step", "pause", "resume"):
+        send(run, command)
+    own.look()
+    assert own.stopped
+    later = Control(run, own._recorder)
+    later.look()
+    assert not later.stopped
+    send(run, "pause")
+    later.look()
+    assert later.paused
+
+
 def test_clicks_are_counted_from_what_was_taken() -> None:
     taken = {"page": "a", "count": 3}
     assert step_button.new_clicks({"page": "a", "count": 3}, taken) == 0

@@ -41,6 +41,8 @@ def test_another_k_takes_the_place_of_the_first_without_a_jump(
     large = page.locator(".cr-rows:not(.cr-small)")
     small = page.locator(".cr-small")
     page.get_by_text("Counted on all 400 samples").first.wait_for()
+    # The small lists are drawn last.
+    small.nth(2).locator(".cr-row").nth(KS[2] - 1).wait_for()
     assert large.locator(".cr-row").count() == 7
     assert [small.nth(i).locator(".cr-row").count() for i in range(3)] == list(KS)
     # What the page answers stands in the window without scrolling.

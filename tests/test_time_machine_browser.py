@@ -129,7 +129,8 @@ def test_scrub_select_look_at_the_river_and_save_the_picture(
     shown.until(lambda: int(shown.state("selected")) > 50, "points are selected")
     count = int(shown.state("selected"))
     page.get_by_role("heading", name=f"{count} selected points").wait_for()
-    assert page.locator(".vg-pictures img").count() > 50
+    # They come a moment after the heading.
+    page.locator(".vg-pictures img").nth(50).wait_for()
 
     # Another map of the same run: the selection and the place in time are kept.
     shown.scrub(1)

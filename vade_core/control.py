@@ -9,8 +9,8 @@ import time
 from types import FrameType
 from typing import Any
 
-from vade_core.recorder import Recorder, steps_asked
-from vade_core.runs import CONTROL, Run, RunError, read_json
+from vade_core.recorder import Recorder, command_asked, forget_command, steps_asked
+from vade_core.runs import CONTROL, Run
 
 
 class Control:
@@ -29,6 +29,7 @@ class Control:
         self._run = run
         self._path = run.path / CONTROL
         self._recorder = recorder
+        forget_command(run)  # what was asked of an earlier worker, a stop above all
         self._seen: int | None = self._stamp()
         self._looked = 0.0
         self._status: tuple[str, dict[str, Any]] = ("", {})
@@ -53,9 +54,8 @@ class Control:
         if stamp == self._seen:
             return
         self._seen = stamp
-        try:
-            command = read_json(self._path).get("command")
-        except (RunError, AttributeError):
+        command = command_asked(self._run)
+        if command is None:
             return
         was = self.paused
         if command == "stop":

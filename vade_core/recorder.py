@@ -213,21 +213,43 @@ def delete_run(run: Run) -> None:
 
 
 def send(run: Run, command: str) -> None:
-    """Ask the worker of a run to ``pause``, ``resume``, ``step`` or ``stop``."""
+    """Ask the worker of a run to ``pause``, ``resume``, ``step`` or ``stop``.
+
+    A stop is the last word: what is asked of the worker after it, before it has ended, is dropped.
+    """
     if command not in COMMANDS:
         raise RunError(f"A run can be asked to {', '.join(COMMANDS)}, not to {command!r}.")
+    if command_asked(run) == "stop" and run.has_worker():
+        return
     steps = steps_asked(run) + (command == "step")
     write_json(run.path / CONTROL, {"command": command, "asked": time.time_ns(), "steps": steps})
 
 
+def command_asked(run: Run) -> str | None:
+    """The last command that was asked of a run and not yet forgotten, followed or not."""
+    command = _control(run).get("command")
+    return command if command in COMMANDS else None
+
+
+def forget_command(run: Run) -> None:
+    """Begin anew where a run goes on; how many steps were asked for is kept."""
+    if command_asked(run) is not None:
+        write_json(run.path / CONTROL, {"command": None, "steps": steps_asked(run)})
+
+
 def steps_asked(run: Run) -> int:
     """How many single steps were ever asked of a run, made or not."""
+    steps = _control(run).get("steps")
+    return steps if isinstance(steps, int) else 0
+
+
+def _control(run: Run) -> dict[str, object]:
+    """What control.json says; nothing where it is not there or cannot be read."""
     try:
         found = read_json(run.path / CONTROL)
     except RunError:
-        return 0
-    steps = found.get("steps") if isinstance(found, dict) else None
-    return steps if isinstance(steps, int) else 0
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Recorder:
