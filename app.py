@@ -14,6 +14,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 import streamlit as st
 
 from pages.shared.front_door import come_in
+from pages.shared.message_queue import mend_message_queue
 from pages.shared.present import draw_present
 
 ASSETS = Path(__file__).parent / "assets"
@@ -32,6 +33,7 @@ PAGES = [
     st.Page("pages/papers.py", title="Papers", url_path="papers"),
 ]
 
+mend_message_queue()
 st.set_page_config(
     page_title="VaDE Explorer",
     page_icon=str(ASSETS / "icon.svg"),
