@@ -353,6 +353,8 @@ def test_a_finished_run_is_shown_with_all_that_it_has(
     last = Run(trained).metrics()[-1]
     assert shown["ACC"] == f"{100 * last['acc']:.1f} %"
     assert shown["Epochs done"] == "3"
+    early = sum(line["phase"] == "pretrain" for line in Run(trained).metrics())
+    assert any(f">{early} of them pretraining<" in entry.proto.body for entry in page.get("html"))
     headings = [heading.value for heading in page.subheader]
     assert headings == ["Scores", "Latent space", "Reconstructions", "Loss, in nats a sample"]
     assert not page.error

@@ -52,6 +52,8 @@ class Figure:
         Whether the delta is a remark and no gain or loss.
     start, gain : str
         The start's own number and how far the model's is above it; empty where there is none.
+    remark : str
+        A few words below the number.
     """
 
     title: str
@@ -61,6 +63,7 @@ class Figure:
     plain: bool = False
     start: str = ""
     gain: str = ""
+    remark: str = ""
 
 
 def of_start(lines: Sequence[Line], key: str, value: Any) -> dict[str, str]:
@@ -135,6 +138,10 @@ def draw_figures(figures: Sequence[Figure], key: str) -> None:
                     delta_description=figure.against if figure.delta else None,
                     **(quiet if figure.plain else {}),
                 )
+                if figure.remark:
+                    st.html(
+                        f'<div class="vx-of-start"><span>{html.escape(figure.remark)}</span></div>'
+                    )
                 if figure.start:
                     st.html(
                         f'<div class="vx-of-start"><span>start {html.escape(figure.start)}</span> '

@@ -139,7 +139,9 @@ def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
     facts = score_figures(lines, last) if config.labelled else figures_without_labels(lines)
     done = sum(bool(line.get("epoch")) for line in lines)
     if done or has_epochs(config):
-        facts.append(Figure("Epochs done", str(done)))
+        early = sum(bool(line.get("epoch")) for line in lines if line["phase"] == "pretrain")
+        remark = f"{early} of them pretraining" if early else ""
+        facts.append(Figure("Epochs done", str(done), remark=remark))
     if going:
         facts.append(Figure("Time left", duration(status.get("eta_seconds"))))
     else:
