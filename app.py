@@ -15,6 +15,7 @@ import streamlit as st
 
 from pages.shared.front_door import come_in
 from pages.shared.message_queue import mend_message_queue
+from pages.shared.part_of_page import note_page
 from pages.shared.present import draw_present
 
 ASSETS = Path(__file__).parent / "assets"
@@ -43,6 +44,7 @@ st.set_page_config(
 st.logo(str(ASSETS / "logo.svg"), size="large")
 page = st.navigation(PAGES, position="top")
 come_in()
+note_page(page.url_path)
 draw_present()
 page.run()
 

@@ -1,7 +1,7 @@
 """Clusters: what each cluster of a run has learnt to draw, and how well it agrees with the labels.
 
 ``?run=ID`` opens a run; ``&count=``, ``&temperature=``, ``&seed=`` and ``&order=gamma`` set the
-studio. Nothing is trained here.
+studio, ``&part=asked-for`` leads to the distances. Nothing is trained here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import streamlit as st
 from pages.shared.density import draw_run_density
 from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
+from pages.shared.part_of_page import go_to_part, part
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import commonest_classes
 from pages.shared.session import fail, model_title, open_run, percent
@@ -116,6 +117,7 @@ def draw_run(run: Run, live: bool) -> None:
     draw_top(run.id, digest)
     draw_middle(run.id)
     draw_bottom(run.id)
+    go_to_part()
 
 
 def note_beginning(run: Run) -> None:
@@ -281,7 +283,8 @@ def draw_bottom(run_id: str) -> None:
     run = open_run(run_id)
     if run is None:
         return
-    st.subheader("Does it draw what it is asked for?", anchor=False)
+    with part("asked-for"):
+        st.subheader("Does it draw what it is asked for?", anchor=False)
     try:
         facts = gather_facts(run, cached_model(run))
         found = distances_of(run, facts)

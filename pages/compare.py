@@ -1,6 +1,7 @@
 """Compare: two or more runs on the same points, side by side.
 
-``?runs=a,b`` opens some runs, ``&lens=umap`` a map of them. Without a link it opens on VAE beside
+``?runs=a,b`` opens some runs, ``&lens=umap`` a map of them, ``&part=curves`` (``rebuilt``,
+``drawn``) a part of the page. Without a link it opens on VAE beside
 VaDE. Nothing is trained here; what must be measured is measured by a process of its own.
 """
 
@@ -16,6 +17,7 @@ from pages.shared.compare_measure import draw_table, is_measuring
 from pages.shared.compare_runs import MODEL_PAIR, Compared, choose_runs, compared_runs
 from pages.shared.compare_samples import draw_samples
 from pages.shared.front_door import enter_by_the_front_door
+from pages.shared.part_of_page import go_to_part
 from pages.shared.run_choice import readable_summaries
 from pages.shared.session import fail, model_title
 from vade_core.runs import RUNNING_STATES, Run, RunError
@@ -91,6 +93,7 @@ def draw_compared(compared: Sequence[Compared], lens: str | None) -> None:
     st.fragment(_table, run_every=1 if measuring else every)(compared, measuring)
     st.fragment(_again, run_every=every)(compared, lambda: draw_overlay(compared))
     st.fragment(_again, run_every=None)(compared, lambda: draw_samples(compared))
+    go_to_part()
 
 
 def _again(compared: Sequence[Compared], draw: Callable[[], None]) -> None:

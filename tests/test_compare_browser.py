@@ -322,3 +322,26 @@ def test_a_link_with_three_runs_plays_them_together_and_fits_a_narrow_window(
     for i in range(3):
         box = chips.nth(i).bounding_box()
         assert box["x"] + box["width"] <= room["x"] + room["width"], "a chip is cut"
+
+
+def test_a_link_leads_to_a_part_of_the_page_and_does_not_pull_back(
+    compare: Page, app_server: AppServer
+) -> None:
+    page = compare.page
+    page.goto(f"{app_server.url}/compare?runs={VAE},{VADE}&part=drawn")
+    head = page.locator(".st-key-part-drawn")
+    head.wait_for()
+    compare.until(lambda: 0 <= head.bounding_box()["y"] < 200, "the part is on top")
+    page.wait_for_timeout(3_000)
+    assert 0 <= head.bounding_box()["y"] < 200
+    page.mouse.move(640, 400)
+    page.mouse.wheel(0, -20_000)
+    compare.until(lambda: head.bounding_box()["y"] > 800, "one is at the top of the page again")
+    # All is drawn anew, and nothing moves.
+    page.get_by_test_id("stMultiSelect").get_by_role("button").first.click()
+    compare.until(lambda: page.get_by_text("Choose two runs").count() == 1, "one run is left")
+    page.goto(f"{app_server.url}/compare?runs={VAE},{VADE}&part=no-such-part")
+    page.wait_for_selector(".mg[data-members]")
+    page.wait_for_timeout(1_000)
+    assert head.bounding_box()["y"] > 800
+    assert compare.problems == []

@@ -227,7 +227,7 @@ FIGURES = (
     Picture(
         "figure-2", "Figure 2: ACC by epoch",
         "The curves of VaDE beside those of other methods.",
-        "compare", "runs", ("vade-k10", "vade-paper", "vae", "dec", "aae"),
+        "compare", "runs", ("vade-k10", "vade-paper", "vae", "dec", "aae"), (("part", "curves"),),
     ),
     Picture(
         "figure-3", "Figure 3: t-SNE of the latents at chosen epochs",
@@ -237,7 +237,7 @@ FIGURES = (
     Picture(
         "figure-4", "Figure 4: digits generated per cluster",
         "The same noise for every run, cluster by cluster.",
-        "compare", "runs", ("vade-k10", "vae", "gmm", "infogan", "cgan"),
+        "compare", "runs", ("vade-k10", "vae", "gmm", "infogan", "cgan"), (("part", "drawn"),),
     ),
     Picture(
         "figure-5", "Figure 5: 2,000 points of VAE, DEC and VaDE",
@@ -396,12 +396,12 @@ TABLES: dict[str, Table] = {
                 Picture(
                     "heat-map", "Heat map of distances",
                     "From generated digits of each class to the closest real ones of each class.",
-                    "clusters", "run", ("vade-k10",),
+                    "clusters", "run", ("vade-k10",), (("part", "asked-for"),),
                 ),
                 Picture(
                     "curves", "Validation loss, Rand index and NMI by epoch",
                     "The curves of runs over one another.", "compare", "runs",
-                    ("vade-k10", "vae"),
+                    ("vade-k10", "vae"), (("part", "curves"),),
                 ),
             ),
         ),
@@ -424,7 +424,7 @@ TABLES: dict[str, Table] = {
                 Picture(
                     "wang-reconstructions", "Reconstructions",
                     "Samples, and what the decoders make of them.", "compare", "runs",
-                    ("lambda-hot", "vae"),
+                    ("lambda-hot", "vae"), (("part", "rebuilt"),),
                 ),
             ),
         ),

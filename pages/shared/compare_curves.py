@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared.compare_runs import Compared
 from pages.shared.curves import SCORES, draw_spec
+from pages.shared.part_of_page import part
 from pages.shared.session import cached_metrics
 from vade_core.runs import NOT_OWN
 
@@ -104,7 +105,7 @@ def _why_empty(is_loss: bool) -> str:
 
 def draw_overlay(compared: Sequence[Compared]) -> None:
     """Draw the runs' curves in one chart, one colour a run, with the choice of what is drawn."""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with part("curves", horizontal=True, vertical_alignment="center"):
         st.subheader("Curves", anchor=False, width="stretch")
         chosen = st.segmented_control(
             "Curves",

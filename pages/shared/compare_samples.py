@@ -14,6 +14,7 @@ from pages.shared.compare_runs import Compared, listed, noun_of
 from pages.shared.density import Part, draw_density, draw_run_density, has_few_values
 from pages.shared.digits import Row, sample_rows
 from pages.shared.networks import cached_model, has_model
+from pages.shared.part_of_page import part
 from pages.shared.session import cached_frame, cached_stage, fail, is_supervised
 from vade_core.colours import cluster_looks, legend_of_numbers
 from vade_core.png import png_of
@@ -186,12 +187,13 @@ def draw_samples(compared: Sequence[Compared]) -> None:
     noun = noun_of(compared)
     kept: dict[str, Values] = {}
     rows: list[Values] = []
-    st.subheader(f"The same {noun}, rebuilt", anchor=False)
+    with part("rebuilt"):
+        st.subheader(f"The same {noun}, rebuilt", anchor=False)
     try:
         _draw_rebuilt(compared, noun, kept, rows)
     except RunError as error:
         fail(str(error))
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with part("drawn", horizontal=True, vertical_alignment="center"):
         st.subheader("Drawn by themselves", anchor=False, width="stretch")
         seed = int(st.session_state.setdefault(SEED_KEY, 0))
         if st.button("Draw others", icon=":material/casino:", key="cmp-others"):

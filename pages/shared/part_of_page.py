@@ -1,0 +1,71 @@
+"""Links to a part of a long page: ``&part=curves`` opens it there.
+
+Streamlit's own anchors are lost on the way from one page to another, and a place that is found once
+does not hold while what stands above is still being drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+__all__ = ["go_to_part", "note_page", "part"]
+
+PARAMETER = "part"
+PAGE, VISITS = "page-shown", "page-visits"
+
+
+def note_page(name: str) -> None:
+    """Count the visits to pages, each once however often it is drawn; app.py says so."""
+    if st.session_state.get(PAGE) != name:
+        st.session_state[PAGE] = name
+        st.session_state[VISITS] = st.session_state.get(VISITS, 0) + 1
+
+
+def part(name: str, **settings: Any) -> Any:
+    """A container that a link can lead to; it takes a container's settings."""
+    return st.container(key=f"part-{name}", **settings)
+
+
+def go_to_part() -> None:
+    """Go to the part that the link names, once a visit; call it at the end of a page."""
+    if asked := st.query_params.get(PARAMETER):
+        visit = st.session_state.get(VISITS, 0)
+        _component()(key="part-asked", data={"part": asked, "visit": f"{visit} {asked}"})
+
+
+@functools.cache
+def _component() -> Callable[..., Any]:
+    return st.components.v2.component("vade_explorer.part", html="<i></i>", css=_CSS, js=_JS)
+
+
+_CSS = "i { display: block; height: 0; }"
+
+_JS = """
+const SECONDS = 2.5; // what stands above it has been drawn by then
+let last = null;
+
+export default function goToPart({ data }) {
+  if (data.visit === last || !/^[a-z-]+$/.test(data.part)) return;
+  last = data.visit;
+  const began = performance.now();
+  const taken = new AbortController();
+  // Whoever moves the page himself is not pulled back.
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"])
+    addEventListener(kind, () => taken.abort(), { signal: taken.signal, capture: true });
+  const go = () => {
+    if (taken.signal.aborted) return;
+    const found = document.querySelector(`.st-key-part-${data.part}`);
+    if (found) {
+      found.style.scrollMarginTop = "4.5rem"; // below the bar of pages
+      found.scrollIntoView({ block: "start" });
+    }
+    if (performance.now() - began < 1000 * SECONDS || !found) setTimeout(go, 100);
+    else taken.abort();
+  };
+  go();
+}
+"""
