@@ -327,8 +327,10 @@ class Chart {
       node(svg, "text", { x: px(i), y: area.bottom + 22, class: "soft", "text-anchor": "middle" },
         String(epoch));
     });
-    node(svg, "text", { x: area.left - 10, y: area.bottom + 22, class: "soft",
-      "text-anchor": "end" }, "epoch");
+    if (spec.ticks.some((epoch) => epoch)) { // a mixture alone has none
+      node(svg, "text", { x: area.left - 10, y: area.bottom + 22, class: "soft",
+        "text-anchor": "end" }, "epoch");
+    }
   }
 
   drawLine(parent, one, px, py) {
