@@ -32,6 +32,7 @@ SOURCES = (
     "colouring.js",
     "renderer_webgl.js",
     "renderer_canvas.js",
+    "names.js",
     "overlay.js",
     "scrubber.js",
     "panels.js",

@@ -1,4 +1,5 @@
-/** What is drawn above the points: means, ellipses, trails, the hovered point, the lasso. */
+/** What is drawn above the points: names, ellipses, trails, the hovered point, the lasso. */
+import { placesOfNames, spreadsOf, waysOut } from "./names.js";
 
 const TRAILS_SHOWN = 150;
 
@@ -8,7 +9,7 @@ const TRAILS_SHOWN = 150;
  * @property {import("./view.js").Moment} moment
  * @property {import("./view.js").Camera} camera
  * @property {import("./colouring.js").Colouring} colouring  of the points
- * @property {import("./colouring.js").Colouring} byCluster  for the means
+ * @property {import("./colouring.js").Colouring} byCluster  for the names
  * @property {number} isolate  the code that stands out, -1 for none
  * @property {number} hovered  -1 for none
  * @property {number} echoed  the point that is hovered on another map, -1 for none
@@ -16,6 +17,8 @@ const TRAILS_SHOWN = 150;
  * @property {number[]} trailed  points whose trails are drawn
  * @property {number} position  place in time, such as 3.25
  * @property {number[][]} outline  corners of the lasso or box being drawn
+ * @property {{cx: number, cy: number, scale: number}} home  from where the whole map is seen
+ * @property {number} legend  width of what stands on the right, in CSS pixels
  * @property {string} text  colour of the text
  * @property {string} page  colour of the page
  * @property {string} font
@@ -29,7 +32,7 @@ export function drawOverlay(context, marks, ratio) {
   context.clearRect(0, 0, camera.width, camera.height);
   if (marks.trailed.length) drawTrails(context, marks);
   if (marks.moment.nearest.ellipses) drawEllipses(context, marks);
-  if (marks.moment.nearest.means) drawMeans(context, marks);
+  if (marks.moment.nearest.means) drawNames(context, marks);
   if (marks.hovered >= 0) drawRing(context, marks, marks.hovered);
   if (marks.echoed >= 0) drawEcho(context, marks);
   if (marks.outline.length > 1) drawOutline(context, marks);
@@ -91,34 +94,70 @@ function isFaded(code, isolate, colouring) {
   return isolate >= 0 && sameCodes && code !== isolate;
 }
 
-function drawMeans(context, marks) {
+function drawNames(context, marks) {
   const { store, moment, camera, byCluster, page, font, scale, isolate, colouring } = marks;
   context.textAlign = "center";
   context.textBaseline = "middle";
   const isSmall = Math.min(camera.width, camera.height) < 360;
   const radius = scale * (isSmall ? 11 : 14);
   context.font = `700 ${scale * (isSmall ? 15 : 17)}px ${font}`;
+  const spreads = [moment.from, moment.to].map(spreadsOf);
+  const ways = waysOfNames(marks, radius);
+  const groups = [];
   for (let k = 0; k < store.nClusters; k++) {
-    const x = moment.between("means", 2 * k);
-    const y = moment.between("means", 2 * k + 1);
-    if (x === null || y === null) continue;
-    const [px, py] = camera.toScreen(x, y);
-    if (px < -60 || py < -60 || px > camera.width + 60 || py > camera.height + 60) continue;
-    const code = byCluster.clusterCode(moment.nearest, k);
+    const mean = [moment.between("means", 2 * k), moment.between("means", 2 * k + 1)];
+    if (mean.includes(null)) continue;
+    const [x, y] = camera.toScreen(...mean);
     const name = byCluster.clusterName(moment.nearest, k);
     const half = Math.max(radius, context.measureText(name).width / 2 + radius - 6 * scale);
+    const [before, after] = spreads.map((of) => of[k] ?? null);
+    // An ellipse needs its mean marked, and is seen however tight it is.
+    const spread = moment.nearest.ellipses ? null
+      : before === null || after === null ? before ?? after : before + (after - before) * moment.t;
+    const code = byCluster.clusterCode(moment.nearest, k);
+    groups.push({
+      x, y, half, name, code, way: ways[k] ?? [0, -1],
+      spread: spread === null ? null : spread * camera.scale,
+    });
+  }
+  placesOfNames(groups, radius).forEach(({ x, y, beside }, i) => {
+    const { half, name, code, x: meanX, y: meanY } = groups[i];
+    if (x < -60 || y < -60 || x > camera.width + 60 || y > camera.height + 60) return;
     context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : 1;
+    context.strokeStyle = context.fillStyle = byCluster.colour(code);
+    if (beside) {
+      context.lineWidth = 2;
+      context.beginPath();
+      context.moveTo(meanX, meanY);
+      context.lineTo(x, y);
+      context.stroke();
+    }
     context.beginPath();
-    context.roundRect(px - half, py - radius, 2 * half, 2 * radius, radius);
-    context.fillStyle = byCluster.colour(code);
+    context.roundRect(x - half, y - radius, 2 * half, 2 * radius, radius);
     context.fill();
     context.lineWidth = 2.5;
     context.strokeStyle = page;
     context.stroke();
     context.fillStyle = byCluster.textOn(code);
-    context.fillText(name, px, py + 1);
-  }
+    context.fillText(name, x, y + 1);
+  });
   context.globalAlpha = 1;
+}
+
+/** Which way each cluster's name leaves its group; nothing for one that the last frame lacks. */
+function waysOfNames({ store, camera, home, legend }, radius) {
+  const last = store.frames[store.frames.length - 1];
+  const spreads = spreadsOf(last);
+  const there = [...spreads.keys()].filter((k) => last.means[2 * k] !== null);
+  const groups = there.map((k) => ({
+    x: (last.means[2 * k] - home.cx) * home.scale + camera.width / 2,
+    y: camera.height / 2 - (last.means[2 * k + 1] - home.cy) * home.scale,
+    spread: spreads[k] === null ? null : spreads[k] * home.scale,
+  }));
+  const room = { left: 2, top: 2, right: camera.width - legend, bottom: camera.height - 2 };
+  const ways = [];
+  waysOut(groups, radius, room).forEach((way, i) => (ways[there[i]] = way));
+  return ways;
 }
 
 function drawRing(context, { moment, camera, size, text }, i, more = 5) {
