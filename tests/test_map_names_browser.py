@@ -14,13 +14,14 @@ from vade_core.map_page import join_modules, read_source
 pytestmark = pytest.mark.browser
 
 RADIUS, LEVELS = 14, 65535
+MODULES = ("store", "view", "colouring", "names")
 ROOM = {"left": 0, "right": 700, "top": 0, "bottom": 500}
 
 
 @pytest.fixture(scope="module")
 def page(chromium: Any) -> Iterator[Any]:
     found = chromium.new_page()
-    script = join_modules([read_source("store.js"), read_source("names.js")])
+    script = join_modules([read_source(f"{name}.js") for name in MODULES])
     own = "Object.assign(window, { spreadsOf, waysOut, placesOfNames });"
     found.add_script_tag(content=f"{script}\n{own}", type="module")
     found.wait_for_function("() => typeof window.placesOfNames === 'function'")

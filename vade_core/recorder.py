@@ -219,37 +219,40 @@ def send(run: Run, command: str) -> None:
     """
     if command not in COMMANDS:
         raise RunError(f"A run can be asked to {', '.join(COMMANDS)}, not to {command!r}.")
-    if command_asked(run) == "stop" and run.has_worker():
+    before, steps = _asked(run)
+    if before == "stop" and run.has_worker():
         return
-    steps = steps_asked(run) + (command == "step")
+    steps += command == "step"
     write_json(run.path / CONTROL, {"command": command, "asked": time.time_ns(), "steps": steps})
 
 
 def command_asked(run: Run) -> str | None:
     """The last command that was asked of a run and not yet forgotten, followed or not."""
-    command = _control(run).get("command")
-    return command if command in COMMANDS else None
+    return _asked(run)[0]
 
 
 def forget_command(run: Run) -> None:
     """Begin anew where a run goes on; how many steps were asked for is kept."""
-    if command_asked(run) is not None:
-        write_json(run.path / CONTROL, {"command": None, "steps": steps_asked(run)})
+    command, steps = _asked(run)
+    if command is not None:
+        write_json(run.path / CONTROL, {"command": None, "steps": steps})
 
 
 def steps_asked(run: Run) -> int:
     """How many single steps were ever asked of a run, made or not."""
-    steps = _control(run).get("steps")
-    return steps if isinstance(steps, int) else 0
+    return _asked(run)[1]
 
 
-def _control(run: Run) -> dict[str, object]:
-    """What control.json says; nothing where it is not there or cannot be read."""
+def _asked(run: Run) -> tuple[str | None, int]:
+    """Command and number of steps in control.json; nothing where it cannot be read."""
     try:
         found = read_json(run.path / CONTROL)
     except RunError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None, 0
+    if not isinstance(found, dict):
+        return None, 0
+    command, steps = found.get("command"), found.get("steps")
+    return command if command in COMMANDS else None, steps if isinstance(steps, int) else 0
 
 
 class Recorder:

@@ -327,7 +327,7 @@ class Chart {
       node(svg, "text", { x: px(i), y: area.bottom + 22, class: "soft", "text-anchor": "middle" },
         String(epoch));
     });
-    if (spec.ticks.some((epoch) => epoch)) { // a mixture alone has none
+    if (spec.ticks.some(Boolean)) { // a mixture alone has none
       node(svg, "text", { x: area.left - 10, y: area.bottom + 22, class: "soft",
         "text-anchor": "end" }, "epoch");
     }

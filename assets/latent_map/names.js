@@ -1,9 +1,9 @@
 /**
  * Where the names of the clusters stand: on their means, or beside a group that they would hide.
  */
-import { LEVELS } from "./store.js";
+import { placeIn } from "./view.js";
+import { NONE } from "./colouring.js";
 
-const NO_CLUSTER = 255;
 // In radii of a name: a group whose points lie closer to its mean (the median of their distances)
 // has its name beside it, a wider one on it, and between the two the name is on its way.
 const TIGHT_GROUP = 1.1;
@@ -22,13 +22,12 @@ const knownSpreads = new WeakMap();
 export function spreadsOf(frame) {
   const found = knownSpreads.get(frame);
   if (found) return found;
-  const { box, positions, clusters, means } = frame;
+  const { clusters, means } = frame;
   const distances = Array.from({ length: (means?.length ?? 0) / 2 }, () => []);
   for (let i = 0; clusters && i < clusters.length; i++) {
     const k = clusters[i];
-    if (k === NO_CLUSTER || !distances[k] || means[2 * k] === null) continue;
-    const x = box[0] + (positions[2 * i] / LEVELS) * box[2];
-    const y = box[1] + (positions[2 * i + 1] / LEVELS) * box[3];
+    if (k === NONE || !distances[k] || means[2 * k] === null) continue;
+    const [x, y] = placeIn(frame, i);
     distances[k].push(Math.hypot(x - means[2 * k], y - means[2 * k + 1]));
   }
   const spreads = distances.map((all) => {

@@ -1,4 +1,5 @@
 /** What is drawn above the points: names, ellipses, trails, the hovered point, the lasso. */
+import { Camera, placeIn } from "./view.js";
 import { placesOfNames, spreadsOf, waysOut } from "./names.js";
 
 const TRAILS_SHOWN = 150;
@@ -53,10 +54,7 @@ function drawTrails(context, { store, camera, colouring, moment, position, trail
       context.globalAlpha = [0.15, 0.3, 0.6][part];
       context.beginPath();
       for (let f = thirds[part]; f <= thirds[part + 1]; f++) {
-        const { box, positions } = store.frames[f];
-        const x = box[0] + (positions[2 * i] / 65535) * box[2];
-        const y = box[1] + (positions[2 * i + 1] / 65535) * box[3];
-        context.lineTo(...camera.toScreen(x, y));
+        context.lineTo(...camera.toScreen(...placeIn(store.frames[f], i)));
       }
       if (part === 2) context.lineTo(...camera.toScreen(...moment.place(i)));
       context.stroke();
@@ -149,11 +147,11 @@ function waysOfNames({ store, camera, home, legend }, radius) {
   const last = store.frames[store.frames.length - 1];
   const spreads = spreadsOf(last);
   const there = [...spreads.keys()].filter((k) => last.means[2 * k] !== null);
-  const groups = there.map((k) => ({
-    x: (last.means[2 * k] - home.cx) * home.scale + camera.width / 2,
-    y: camera.height / 2 - (last.means[2 * k + 1] - home.cy) * home.scale,
-    spread: spreads[k] === null ? null : spreads[k] * home.scale,
-  }));
+  const whole = Object.assign(new Camera(), camera, home);
+  const groups = there.map((k) => {
+    const [x, y] = whole.toScreen(last.means[2 * k], last.means[2 * k + 1]);
+    return { x, y, spread: spreads[k] === null ? null : spreads[k] * whole.scale };
+  });
   const room = { left: 2, top: 2, right: camera.width - legend, bottom: camera.height - 2 };
   const ways = [];
   waysOut(groups, radius, room).forEach((way, i) => (ways[there[i]] = way));

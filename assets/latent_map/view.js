@@ -77,6 +77,17 @@ export class Camera {
   }
 }
 
+/**
+ * Place of one point of a frame in the map's units.
+ * @param {import("./store.js").Frame} frame
+ */
+export function placeIn({ box, positions }, i) {
+  return [
+    box[0] + (positions[2 * i] / LEVELS) * box[2],
+    box[1] + (positions[2 * i + 1] / LEVELS) * box[3],
+  ];
+}
+
 /** Two neighbouring frames and how far the way from one to the other has gone. */
 export class Moment {
   /**
@@ -98,11 +109,9 @@ export class Moment {
   /** Place of one point in the map's units. */
   place(i) {
     const { from, to, t } = this;
-    const x0 = from.box[0] + (from.positions[2 * i] / LEVELS) * from.box[2];
-    const y0 = from.box[1] + (from.positions[2 * i + 1] / LEVELS) * from.box[3];
+    const [x0, y0] = placeIn(from, i);
     if (t === 0) return [x0, y0];
-    const x1 = to.box[0] + (to.positions[2 * i] / LEVELS) * to.box[2];
-    const y1 = to.box[1] + (to.positions[2 * i + 1] / LEVELS) * to.box[3];
+    const [x1, y1] = placeIn(to, i);
     return [x0 + (x1 - x0) * t, y0 + (y1 - y0) * t];
   }
 

@@ -46,6 +46,7 @@ _CSS = "i { display: block; height: 0; }"
 
 _JS = """
 const SECONDS = 2.5; // what stands above it has been drawn by then
+const PATIENCE = 60; // and no page takes so long to come to it
 let last = null;
 
 export default function goToPart({ data }) {
@@ -63,7 +64,7 @@ export default function goToPart({ data }) {
       found.style.scrollMarginTop = "4.5rem"; // below the bar of pages
       found.scrollIntoView({ block: "start" });
     }
-    if (performance.now() - began < 1000 * SECONDS || !found) setTimeout(go, 100);
+    if (performance.now() - began < 1000 * (found ? SECONDS : PATIENCE)) setTimeout(go, 100);
     else taken.abort();
   };
   go();
