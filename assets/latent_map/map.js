@@ -451,7 +451,7 @@ class LatentMap {
       byCluster: this.byCluster, hovered: this.hovered, position: player.shown,
       echoed: this.echoed,
       trailed: !this.trails ? [] : chosen ? this.selection : ofHovered,
-      outline: this.outline, home: this.home, legend: this.margins.right, ...this.theme,
+      outline: this.outline, home: this.home, margins: this.margins, ...this.theme,
     }, this.ratio);
     this.draws++;
     this.#showWords(moment);

@@ -19,7 +19,7 @@ const TRAILS_SHOWN = 150;
  * @property {number} position  place in time, such as 3.25
  * @property {number[][]} outline  corners of the lasso or box being drawn
  * @property {{cx: number, cy: number, scale: number}} home  from where the whole map is seen
- * @property {number} legend  width of what stands on the right, in CSS pixels
+ * @property {import("./view.js").Margins} margins  what title, legend and caption take
  * @property {string} text  colour of the text
  * @property {string} page  colour of the page
  * @property {string} font
@@ -143,7 +143,7 @@ function drawNames(context, marks) {
 }
 
 /** Which way each cluster's name leaves its group; nothing for one that the last frame lacks. */
-function waysOfNames({ store, camera, home, legend }, radius) {
+function waysOfNames({ store, camera, home, margins }, radius) {
   const last = store.frames[store.frames.length - 1];
   const spreads = spreadsOf(last);
   const there = [...spreads.keys()].filter((k) => last.means[2 * k] !== null);
@@ -152,7 +152,10 @@ function waysOfNames({ store, camera, home, legend }, radius) {
     const [x, y] = whole.toScreen(last.means[2 * k], last.means[2 * k + 1]);
     return { x, y, spread: spreads[k] === null ? null : spreads[k] * whole.scale };
   });
-  const room = { left: 2, top: 2, right: camera.width - legend, bottom: camera.height - 2 };
+  const room = {
+    left: 2, right: camera.width - margins.right,
+    top: margins.top - radius, bottom: camera.height - margins.bottom + radius,
+  };
   const ways = [];
   waysOut(groups, radius, room).forEach((way, i) => (ways[there[i]] = way));
   return ways;
