@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.lesson_link import (
@@ -51,6 +52,7 @@ STYLE = """
 [data-testid="stMainBlockContainer"] { padding: 4.3rem 2rem 4.2rem; }
 [data-testid="stStatusWidget"] { display: none; }
 .st-key-ls-body { --ls-height: max(400px, calc(100dvh - 13.2rem)); }
+[class*="st-key-ls-picture-"] > [class*="st-key-networks-"] { position: absolute; }
 .st-key-ls-body .katex { font-size: 1.14em; }
 .st-key-ls-body [data-testid="stMarkdownContainer"] .katex-display { margin: .15rem 0 .5rem; }
 .st-key-ls-head h1 { padding: 0; font-size: 2rem; line-height: 1.15; }
@@ -138,11 +140,24 @@ def draw_step(step: int, scene: Scene) -> None:
             with st.container(key="ls-ask", gap="small"):
                 draw_question(step, scene, Said(said.guess, shown))
         # Last: what is to be read stands there while the picture is being made.
-        with picture, st.container(key="ls-picture"):
+        with place_of_picture(picture, step):
             if scene.run is None:
                 draw_missing(scene)
             else:
                 scene.draw(shown)
+
+
+def place_of_picture(column: DeltaGenerator, step: int) -> DeltaGenerator:
+    """Where a step's picture goes: a place of its own, so that the one before leaves at once.
+
+    In one place for all, the old picture stays below the new one until the page has run.
+    """
+    with column.container(key="ls-picture", gap=None):
+        places = [
+            st.container(key=f"ls-picture-{other + 1}") if other == step else st.empty()
+            for other in range(N_STEPS)
+        ]
+    return places[step]
 
 
 def draw_missing(scene: Scene) -> None:
