@@ -25,6 +25,7 @@ from pages.shared.run_view import VIEWS, draw_summary
 from pages.shared.session import (
     duration,
     fail,
+    held_notes,
     is_recorded,
     is_supervised,
     model_title,
@@ -42,6 +43,7 @@ enter_by_the_front_door()
 PAGE = "pages/load.py"
 AT_FIRST = 12
 ALL = "all"
+ARRIVALS = "arrivals"  # held notes: how many archives came; the last one's run, or its refusal
 ORDERS = {"newest": "Newest first", "best": "Best ACC first", "name": "By name"}
 # Entry of a summary and of the address, title, words for a value.
 FILTERS: tuple[tuple[str, str, Callable[[str], str]], ...] = (
@@ -172,7 +174,7 @@ def draw_upload() -> None:
     """A place to drop an archive into."""
     # New keys after each arrival close the pop-up, which would hide what is said below it, and
     # empty the field.
-    arrivals = st.session_state.get("arrivals", 0)
+    arrivals = held_notes(ARRIVALS).get("count", 0)
     with st.popover("Bring a run in", icon=":material/upload:", key=f"bring-in-{arrivals}"):
         st.markdown(
             "A zip archive that somebody downloaded here or elsewhere. It is checked in full."
@@ -190,9 +192,10 @@ def draw_upload() -> None:
 
 def say_what_arrived() -> None:
     """Open a run that has just come in, or say why it was refused."""
-    if sentence := st.session_state.pop("arrival-refused", None):
+    arrivals = held_notes(ARRIVALS)
+    if sentence := arrivals.pop("refused", None):
         fail(sentence)
-    if arrived := st.session_state.pop("arrived", None):
+    if arrived := arrivals.pop("run", None):
         st.switch_page(PAGE, query_params={"run": arrived})
 
 
@@ -202,11 +205,12 @@ def _arrive(key: str) -> None:
     file = st.session_state.get(key)
     if file is None:
         return
-    st.session_state["arrivals"] = st.session_state.get("arrivals", 0) + 1
+    arrivals = held_notes(ARRIVALS)
     try:
-        st.session_state["arrived"] = unpack(file, runs_root()).id
+        arrivals["run"] = unpack(file, runs_root()).id
     except ArchiveError as error:
-        st.session_state["arrival-refused"] = refusal_words(file.name, str(error))
+        arrivals["refused"] = refusal_words(file.name, str(error))
+    arrivals["count"] = arrivals.get("count", 0) + 1
 
 
 def refusal_words(name: str, why: str) -> str:

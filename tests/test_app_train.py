@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import shutil
 import time
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
 from pages.shared.digits import png_of, rows_html
@@ -20,6 +22,7 @@ from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
 from pages.shared.session import job_manager
 from pages.shared.stages import stages_brief
+from pages.shared.train_settings import STARTED, shown_id, start
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
@@ -277,12 +280,12 @@ def test_two_starts_in_one_go_make_one_run_and_a_later_one_queues(
 ) -> None:
     page = open_page(dataset="digits")
     press(page, "train-start")
-    wish, when = page.session_state["train-wish"]
+    started = page.session_state[STARTED]
     # The second click of a double click comes at once, however slow this machine is.
-    page.session_state["train-wish"] = (wish, time.monotonic())
+    started["when"] = time.monotonic()
     press(page, "train-start")
     assert len(configs(queue)) == 1
-    page.session_state["train-wish"] = (wish, when - 60)
+    started["when"] -= 60
     press(page, "train-start")
     assert len(configs(queue)) == 2
 
@@ -514,3 +517,38 @@ def test_samples_without_a_shape_are_drawn_as_profiles_on_one_scale() -> None:
     drawings = re.findall(r"data:image/svg\+xml;base64,([^\"]+)", text)
     points = [re.findall(r",([\d.]+)", base64.b64decode(d).decode()) for d in drawings]
     assert points == [["61.0", "32.0", "3.0"], ["61.0", "46.5", "32.0"]]
+
+
+class BrokenOff(dict[str, Any]):
+    """A session whose state cannot be written to: a click has come that breaks the script off."""
+
+    broken = False
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        if self.broken:
+            raise RerunException(RerunData())
+        super().__setitem__(key, value)
+
+
+def test_a_second_click_while_a_start_is_prepared_starts_nothing(
+    queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Streamlit breaks a script off wherever it uses the session's state."""
+    state = BrokenOff()
+    monkeypatch.setattr(st, "session_state", state)
+    asked = {"model": "vade", "dataset": "digits", "overrides": TINY}
+    submit = job_manager().submit
+
+    def submit_slowly(config: Any) -> Any:
+        run = submit(config)
+        state.broken = True
+        return run
+
+    monkeypatch.setattr(job_manager(), "submit", submit_slowly)
+    state["train-run"] = "another"
+    with contextlib.suppress(RerunException):
+        start(asked)
+    state.broken = False
+    start(asked)
+    assert len(configs(queue)) == 1
+    assert shown_id([], [{"id": "begun"}]) == "begun"

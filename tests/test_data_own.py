@@ -407,7 +407,7 @@ def test_a_large_refused_file_does_not_stay_in_memory(
     pop_up = popover(train_page, "Bring your own data")
     assert "no column" in pop_up.get("error")[0].value
     assert "too large to be kept" in pop_up.get("caption")[0].value
-    assert not train_page.session_state[own_uploads.REFUSED].files
+    assert not train_page.session_state[own_uploads.NOTES]["refused"].files
     assert train_page.button(key="own-take-0").disabled
     send(train_page, 1, ("good.csv", table()), column="label")
     assert not train_page.error

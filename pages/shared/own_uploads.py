@@ -13,7 +13,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.shared.run_cards import date_words, plain_label
-from pages.shared.session import fail
+from pages.shared.session import fail, held_notes
 from vade_core.data import DATASETS, DataError, DatasetEntry
 from vade_core.own_data import UPLOAD_BYTES, OwnData, discard, kept_data, needed, take_uploads
 
@@ -35,11 +35,9 @@ STYLE = """
   display: flex; }
 </style>
 """
-# Session state: how often files were looked at and data taken; what was taken and what refused
-# last; why data were not deleted.
-SENT, TAKEN = "own-sent", "own-taken"
-ARRIVED, REFUSED, STAYS = "own-arrived", "own-refused", "own-stays"
-
+# Held notes: how often files were looked at ("sent") and data taken ("taken"); what was taken
+# ("arrived") and what refused ("refused") last; why data were not deleted ("stays").
+NOTES = "own-notes"
 
 # Of refused files that stay, in bytes: they take the server's memory, for every person's session.
 MOST_KEPT = 20_000_000
@@ -119,7 +117,7 @@ def choose_arrived(target: str) -> None:
     target : str
         The session's key of the choice.
     """
-    if (key := st.session_state.pop(ARRIVED, None)) is not None:
+    if (key := held_notes(NOTES).pop("arrived", None)) is not None:
         st.session_state[target] = key
 
 
@@ -136,13 +134,14 @@ def draw_own_data(chosen: str) -> None:
         _draw_discard(kept, _told_apart(everything)[chosen])
     # A new key closes the pop-up once its data are taken, and a new one empties the field of files
     # as soon as they were looked at: what is refused stays here, until other files come.
-    taken = st.session_state.get(TAKEN, 0)
+    notes = held_notes(NOTES)
+    taken = notes.get("taken", 0)
     with st.popover(
         "Bring your own data", icon=":material/upload:", key=f"own-data-{taken}", width="stretch"
     ):
         st.html(STYLE)
         st.markdown(WORDS)
-        files_key = f"own-files-{st.session_state.get(SENT, 0)}"
+        files_key = f"own-files-{notes.get('sent', 0)}"
         column_key = f"own-column-{taken}"
         # Any type may be dropped: a wrong one is refused below, in our own words.
         with st.container(key="own-box"):
@@ -156,8 +155,8 @@ def draw_own_data(chosen: str) -> None:
             with st.container(key="own-too-large"):
                 st.markdown(TOO_LARGE)
         if st.session_state.get(files_key):
-            st.session_state.pop(REFUSED, None)
-        refused: Refused | None = st.session_state.get(REFUSED)
+            notes.pop("refused", None)
+        refused: Refused | None = notes.get("refused")
         if refused is not None:
             fail(plain_label(refused.sentence))
             st.caption(_still_here(refused.files))
@@ -178,7 +177,7 @@ def draw_own_data(chosen: str) -> None:
             with st.spinner("Checking …"):
                 _take(files_key, column_key)
             st.rerun()
-    if sentence := st.session_state.pop(STAYS, None):
+    if sentence := notes.pop("stays", None):
         fail(plain_label(sentence))
 
 
@@ -214,10 +213,11 @@ def _draw_discard(kept: OwnData, name: str) -> None:
 
 
 def _discard(key: str) -> None:
+    notes = held_notes(NOTES)
     try:
         discard(key)
     except DataError as error:  # somebody has just started a run with them
-        st.session_state[STAYS] = str(error)
+        notes["stays"] = str(error)
 
 
 def _about(kept: OwnData) -> str:
@@ -237,8 +237,10 @@ def _one_at_a_time() -> threading.Lock:
 
 def _take(files_key: str, column_key: str) -> None:
     """Take the files that were sent, or those that were refused before."""
-    refused: Refused | None = st.session_state.get(REFUSED)
+    notes = held_notes(NOTES)
+    refused: Refused | None = notes.get("refused")
     sent = st.session_state.get(files_key) or []
+    column = st.session_state.get(column_key) or None
     files = sent or (refused.files if refused else [])
     if not files:
         return
@@ -246,18 +248,18 @@ def _take(files_key: str, column_key: str) -> None:
         with _one_at_a_time():
             kept = take_uploads(
                 [(file.name, file) for file in files],
-                label_column=st.session_state.get(column_key) or None,
+                label_column=column,
             )
     except DataError as error:
         small = sum(file.size for file in files) <= MOST_KEPT
-        st.session_state[REFUSED] = Refused(files if small else (), str(error))
+        notes["refused"] = Refused(files if small else (), str(error))
     else:
-        st.session_state.pop(REFUSED, None)
-        st.session_state[ARRIVED] = kept.key
-        st.session_state[TAKEN] = st.session_state.get(TAKEN, 0) + 1
+        notes.pop("refused", None)
+        notes["arrived"] = kept.key
+        notes["taken"] = notes.get("taken", 0) + 1
     finally:
         if sent:
-            st.session_state[SENT] = st.session_state.get(SENT, 0) + 1
+            notes["sent"] = notes.get("sent", 0) + 1
             _let_go(sent)
 
 

@@ -173,6 +173,17 @@ def take_from_link(key: str, name: str, default: Any, known: Collection[str] | N
         st.session_state[key] = default
 
 
+def held_notes(name: str) -> dict[str, Any]:
+    """A dictionary of this session: fetched before slow work, written to after it.
+
+    Each use of ``st.session_state`` is a place where Streamlit breaks a script or a callback off
+    for a click that has come meanwhile: the work would be done and nothing would know of it. What
+    is written into this dictionary is written.
+    """
+    notes: dict[str, Any] = st.session_state.setdefault(name, {})
+    return notes
+
+
 def put_into_link(key: str, name: str, default: Any) -> None:
     """Let the address carry a widget's state, unless it is the default; call it afterwards."""
     value = st.session_state.get(key)

@@ -22,6 +22,7 @@ from pages.shared.own_uploads import (
 from pages.shared.present import MODE
 from pages.shared.session import (
     fail,
+    held_notes,
     job_manager,
     read_summaries,
 )
@@ -83,6 +84,7 @@ SETTINGS: dict[str, Setting] = {
 EPOCHS = Setting("Epochs", 1, 100_000)
 SEED = Setting("Seed", 0, 2**32 - 1)
 FREE = Setting("K", 1, 1000)
+STARTED = "train-started"  # held notes: what was started last, when, and whether it is to be shown
 FOLLOWED = "train-followed"  # session state: the classes of the data that were chosen last
 
 
@@ -449,17 +451,16 @@ def planned(asked: Mapping[str, Any] | None) -> list[Stage]:
 def start(asked: dict[str, Any]) -> None:
     """Queue what is asked for, once, however often the button was hit in one go."""
     wish = json.dumps(asked, sort_keys=True)
-    last, when = st.session_state.get("train-wish", ("", 0.0))
-    if wish == last and time.monotonic() - when < SAME_WISH:
+    started = held_notes(STARTED)
+    if started.get("wish") == wish and time.monotonic() - started["when"] < SAME_WISH:
         return
     try:
         job_manager().submit(configure(**asked))
     except (ValueError, OSError) as error:
         fail(str(error))
         return
-    # Counted from the end, since preparing takes its time: no st. call may come in between.
-    st.session_state["train-wish"] = (wish, time.monotonic())
-    st.session_state["train-run"] = None  # show what trains, or is the next to
+    # Counted from the end, since preparing takes its time.
+    started.update(wish=wish, when=time.monotonic(), to_show=True)
 
 
 def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -469,6 +470,10 @@ def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def shown_id(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str | None:
     """Which run to show: the one asked for, else the one that trains, else the next."""
+    started = held_notes(STARTED)
+    if started.get("to_show"):
+        st.session_state["train-run"] = None
+        started["to_show"] = False
     chosen = st.session_state.get("train-run")
     if chosen:
         return str(chosen)

@@ -28,6 +28,7 @@ from pages.shared.session import (
     cached_stage,
     duration,
     fail,
+    held_notes,
     job_manager,
     model_title,
     open_run,
@@ -42,6 +43,7 @@ from vade_core.runs import RUNNING_STATES, UNTRAINED, Run, RunError
 # The places of the page, always made and always in this order. Were one made only when it is
 # needed, a refresh could write into a place that another run of the page has filled with
 # something else, and the browser would give the whole page up.
+PROBLEM = "train-problem"  # held notes: the words of what went wrong with a command
 PLACES = ("head", "words", "error", "progress", "facts", "stages", "notes", "others", "panels")
 
 
@@ -79,7 +81,7 @@ def draw_live(mood: str, planned: Sequence[Stage] = ()) -> None:
     places = {name: _place(name) for name in PLACES}
     run_id = shown_id(active, queued)
     with places["error"]:
-        if problem := st.session_state.pop("train-problem", None):
+        if problem := held_notes(PROBLEM).pop("words", None):
             fail(problem)
         run = None if run_id is None else open_run(run_id)
     try:
@@ -241,10 +243,11 @@ def _draw_command(command: str, label: str, icon: str, path: str) -> None:
 
 
 def _ask(path: str, command: str) -> None:
+    problem = held_notes(PROBLEM)
     try:
         job_manager().send(Run(path), command)
     except (RunError, OSError) as error:
-        st.session_state["train-problem"] = str(error)
+        problem["words"] = str(error)
 
 
 def _step(path: str, count: int) -> None:
@@ -258,9 +261,9 @@ def _take_out(path: str) -> None:
     st.session_state["train-again"] = True
     try:
         if run.state == "queued" and not run.metrics():
-            delete_run(run)
             if st.session_state.get("train-run") == run.id:
                 st.session_state["train-run"] = None
+            delete_run(run)
             return
     except (RunError, OSError):
         pass  # it has just begun, or cannot be read: then it is stopped as any other
@@ -269,10 +272,11 @@ def _take_out(path: str) -> None:
 
 def _go_on(path: str) -> None:
     st.session_state["train-again"] = True
+    problem = held_notes(PROBLEM)
     try:
         job_manager().resume(Run(path))
     except (RunError, OSError) as error:
-        st.session_state["train-problem"] = str(error)
+        problem["words"] = str(error)
 
 
 def _show(run_id: str) -> None:
