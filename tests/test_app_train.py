@@ -17,12 +17,13 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
+from pages.shared import training_view
 from pages.shared.digits import png_of, rows_html
 from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
 from pages.shared.session import job_manager
 from pages.shared.stages import stages_brief
-from pages.shared.train_settings import STARTED, shown_id, start
+from pages.shared.train_settings import NOTES, shown_id, start
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
@@ -280,12 +281,12 @@ def test_two_starts_in_one_go_make_one_run_and_a_later_one_queues(
 ) -> None:
     page = open_page(dataset="digits")
     press(page, "train-start")
-    started = page.session_state[STARTED]
+    notes = page.session_state[NOTES]
     # The second click of a double click comes at once, however slow this machine is.
-    started["when"] = time.monotonic()
+    notes["when"] = time.monotonic()
     press(page, "train-start")
     assert len(configs(queue)) == 1
-    started["when"] -= 60
+    notes["when"] -= 60
     press(page, "train-start")
     assert len(configs(queue)) == 2
 
@@ -552,3 +553,27 @@ def test_a_second_click_while_a_start_is_prepared_starts_nothing(
     start(asked)
     assert len(configs(queue)) == 1
     assert shown_id([], [{"id": "begun"}]) == "begun"
+
+
+def test_what_the_buttons_do_is_not_broken_off(
+    queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Gone:
+        """A session's state that whoever asks is broken off at."""
+
+        def __getattribute__(self, name: str) -> Any:
+            raise RerunException(RerunData())
+
+    first, second = (
+        job_manager().submit(configure(dataset="digits", overrides=TINY)) for _ in range(2)
+    )
+    monkeypatch.setattr(st, "session_state", Gone())
+    notes: dict[str, Any] = {}
+    training_view._take_out(str(first.path), notes)
+    assert not first.path.exists()
+    assert notes == {"again": True, "gone": first.id}
+    training_view._show(second.id, notes)
+    assert notes["to_show"] == second.id
+    training_view._step(str(second.path), notes, 2)
+    training_view._ask(str(second.path), "wait", notes)
+    assert "problem" in notes

@@ -84,7 +84,10 @@ SETTINGS: dict[str, Setting] = {
 EPOCHS = Setting("Epochs", 1, 100_000)
 SEED = Setting("Seed", 0, 2**32 - 1)
 FREE = Setting("K", 1, 1000)
-STARTED = "train-started"  # held notes: what was started last, when, and whether it is to be shown
+# Held notes: what was started last ("wish") and "when"; the run "to_show" from now on, None for
+# whichever trains; the one that is "gone" from the queue; whether the whole page is to run "again";
+# the "problem" that a command met.
+NOTES = "train-notes"
 FOLLOWED = "train-followed"  # session state: the classes of the data that were chosen last
 
 
@@ -451,8 +454,8 @@ def planned(asked: Mapping[str, Any] | None) -> list[Stage]:
 def start(asked: dict[str, Any]) -> None:
     """Queue what is asked for, once, however often the button was hit in one go."""
     wish = json.dumps(asked, sort_keys=True)
-    started = held_notes(STARTED)
-    if started.get("wish") == wish and time.monotonic() - started["when"] < SAME_WISH:
+    notes = held_notes(NOTES)
+    if notes.get("wish") == wish and time.monotonic() - notes["when"] < SAME_WISH:
         return
     try:
         job_manager().submit(configure(**asked))
@@ -460,7 +463,7 @@ def start(asked: dict[str, Any]) -> None:
         fail(str(error))
         return
     # Counted from the end, since preparing takes its time.
-    started.update(wish=wish, when=time.monotonic(), to_show=True)
+    notes.update(wish=wish, when=time.monotonic(), to_show=None)
 
 
 def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -470,11 +473,11 @@ def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
 
 def shown_id(active: list[dict[str, Any]], queued: list[dict[str, Any]]) -> str | None:
     """Which run to show: the one asked for, else the one that trains, else the next."""
-    started = held_notes(STARTED)
-    if started.get("to_show"):
-        st.session_state["train-run"] = None
-        started["to_show"] = False
+    notes = held_notes(NOTES)
+    if "to_show" in notes:
+        st.session_state["train-run"] = notes["to_show"]
+        notes.pop("to_show", None)
     chosen = st.session_state.get("train-run")
-    if chosen:
+    if chosen and chosen != notes.get("gone"):
         return str(chosen)
     return next((str(summary["id"]) for summary in [*active, *queued]), None)

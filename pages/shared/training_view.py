@@ -35,7 +35,7 @@ from pages.shared.session import (
 )
 from pages.shared.stages import Stage, draw_stages, has_epochs, has_networks, stages_html
 from pages.shared.step_button import step_button
-from pages.shared.train_settings import jobs, shown_id
+from pages.shared.train_settings import NOTES, jobs, shown_id
 from vade_core.models import MODELS
 from vade_core.recorder import delete_run
 from vade_core.runs import RUNNING_STATES, UNTRAINED, Run, RunError
@@ -43,7 +43,6 @@ from vade_core.runs import RUNNING_STATES, UNTRAINED, Run, RunError
 # The places of the page, always made and always in this order. Were one made only when it is
 # needed, a refresh could write into a place that another run of the page has filled with
 # something else, and the browser would give the whole page up.
-PROBLEM = "train-problem"  # held notes: the words of what went wrong with a command
 PLACES = ("head", "words", "error", "progress", "facts", "stages", "notes", "others", "panels")
 
 
@@ -76,12 +75,12 @@ def draw_live(mood: str, planned: Sequence[Stage] = ()) -> None:
     """
     active, queued = jobs()
     # Before anything is drawn: a beginning or an end, here or elsewhere, or another run to show.
-    if st.session_state.pop("train-again", False) or mood != queue_mood(active, queued):
+    if held_notes(NOTES).pop("again", False) or mood != queue_mood(active, queued):
         st.rerun()
     places = {name: _place(name) for name in PLACES}
     run_id = shown_id(active, queued)
     with places["error"]:
-        if problem := held_notes(PROBLEM).pop("words", None):
+        if problem := held_notes(NOTES).pop("problem", None):
             fail(problem)
         run = None if run_id is None else open_run(run_id)
     try:
@@ -160,6 +159,7 @@ def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
 
 def _draw_others(others: list[dict[str, Any]]) -> None:
     """Other runs that train or wait, one line each."""
+    notes = held_notes(NOTES)
     for summary in others:
         run_id, state = summary["id"], summary["state"]
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
@@ -169,14 +169,14 @@ def _draw_others(others: list[dict[str, Any]]) -> None:
                 f"**{now}:** {what}, K = {summary['clusters']}, seed {summary['seed']}",
                 width="stretch",
             )
-            st.button("Show", key=f"train-show-{run_id}", on_click=_show, args=(run_id,))
+            st.button("Show", key=f"train-show-{run_id}", on_click=_show, args=(run_id, notes))
             if state == "queued":
                 st.button(
                     "Take out",
                     icon=":material/close:",
                     key=f"train-out-{run_id}",
                     on_click=_take_out,
-                    args=(summary["path"],),
+                    args=(summary["path"], notes),
                 )
 
 
@@ -202,13 +202,13 @@ def _draw_panels(run: Run) -> None:
 
 
 def _draw_controls(run: Run, state: str) -> None:
-    path = str(run.path)
+    path, notes = str(run.path), held_notes(NOTES)
     if state == "running":
         _draw_command("pause", "Pause", ":material/pause:", path)
     if state == "paused":
         _draw_command("resume", "Resume", ":material/play_arrow:", path)
     if state in RUNNING_STATES:
-        step_button("Step one epoch", "train-step", partial(_step, path))
+        step_button("Step one epoch", "train-step", partial(_step, path, notes))
         _draw_command("stop", "Stop", ":material/stop:", path)
     if state == "queued":
         st.button(
@@ -216,7 +216,7 @@ def _draw_controls(run: Run, state: str) -> None:
             icon=":material/close:",
             key="train-stop",
             on_click=_take_out,
-            args=(str(run.path),),
+            args=(path, notes),
         )
     if state in ("stopped", "interrupted"):
         st.button(
@@ -224,7 +224,7 @@ def _draw_controls(run: Run, state: str) -> None:
             icon=":material/play_arrow:",
             key="train-go-on",
             on_click=_go_on,
-            args=(str(run.path),),
+            args=(path, notes),
         )
     if state not in (*RUNNING_STATES, "queued"):
         st.page_link(
@@ -236,52 +236,51 @@ def _draw_controls(run: Run, state: str) -> None:
 
 
 def _draw_command(command: str, label: str, icon: str, path: str) -> None:
-    st.button(label, icon=icon, key=f"train-{command}", on_click=_ask, args=(path, command))
+    notes = held_notes(NOTES)
+    st.button(label, icon=icon, key=f"train-{command}", on_click=_ask, args=(path, command, notes))
 
 
 # --- What the buttons do. They are called before anything is drawn; what is wrong is noted. -------
+# Their notes were fetched when the buttons were drawn: a call that asked for them here might be
+# broken off there, by another click, and would do nothing.
 
 
-def _ask(path: str, command: str) -> None:
-    problem = held_notes(PROBLEM)
+def _ask(path: str, command: str, notes: dict[str, Any]) -> None:
     try:
         job_manager().send(Run(path), command)
     except (RunError, OSError) as error:
-        problem["words"] = str(error)
+        notes["problem"] = str(error)
 
 
-def _step(path: str, count: int) -> None:
+def _step(path: str, notes: dict[str, Any], count: int) -> None:
     for _ in range(count):
-        _ask(path, "step")
+        _ask(path, "step", notes)
 
 
-def _take_out(path: str) -> None:
+def _take_out(path: str, notes: dict[str, Any]) -> None:
     """Take a run out of the queue; one that never began leaves nothing behind."""
     run = Run(path)
-    st.session_state["train-again"] = True
+    notes["again"] = True
     try:
         if run.state == "queued" and not run.metrics():
-            if st.session_state.get("train-run") == run.id:
-                st.session_state["train-run"] = None
             delete_run(run)
+            notes["gone"] = run.id
             return
     except (RunError, OSError):
         pass  # it has just begun, or cannot be read: then it is stopped as any other
-    _ask(path, "stop")
+    _ask(path, "stop", notes)
 
 
-def _go_on(path: str) -> None:
-    st.session_state["train-again"] = True
-    problem = held_notes(PROBLEM)
+def _go_on(path: str, notes: dict[str, Any]) -> None:
+    notes["again"] = True
     try:
         job_manager().resume(Run(path))
     except (RunError, OSError) as error:
-        problem["words"] = str(error)
+        notes["problem"] = str(error)
 
 
-def _show(run_id: str) -> None:
-    st.session_state["train-run"] = run_id
-    st.session_state["train-again"] = True
+def _show(run_id: str, notes: dict[str, Any]) -> None:
+    notes.update(to_show=run_id, again=True)
 
 
 def words_of(status: dict[str, Any], queue: list[str], run_id: str, begun: bool = True) -> str:
