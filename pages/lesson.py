@@ -68,6 +68,14 @@ STYLE = """
 .st-key-ls-ask [data-testid="stAlertContainer"] strong { font-size: inherit; }
 .st-key-ls-ask button { min-height: 2.3rem; padding: .25rem .8rem; justify-content: flex-start; }
 .st-key-ls-ask button p { text-align: left; line-height: 1.25; }
+@media (max-height: 780px) {
+  .st-key-ls-say, .st-key-ls-ask { gap: .35rem; }
+  .st-key-ls-say li, .st-key-ls-say p { font-size: 1rem; }
+  .st-key-ls-body .katex { font-size: 1.04em; }
+  .st-key-ls-ask:has([data-testid="stAlertContainer"]) [data-testid="stElementContainer"]:has(
+    > .stButton button:disabled) { display: none; }
+  .st-key-ls-ask button { min-height: 2rem; padding: .1rem .8rem; }
+}
 .st-key-ls-foot { position: fixed; z-index: 99; right: 0; bottom: 0; left: 0; padding: .45rem 2rem;
   backdrop-filter: blur(12px); }
 [class*="st-key-ls-dot-"] button { width: 2.3rem; min-height: 2.3rem; padding: 0;

@@ -193,7 +193,7 @@ def test_a_missing_part_costs_only_its_own_step(recorded: Path) -> None:
 
 def test_answers_live_in_the_link_and_outlive_a_reload(recorded: Path) -> None:
     app = opened(step="8", said="7-p83s_8-m1.4s_1-0_x_9-1_2-\u0663")
-    assert "You named 2" in answer_of(app)
+    assert "Of the 2 that you named" in answer_of(app)
     sharing = {
         held.label
         for merge in merges(counted(Run(recorded / "vade-k7")).table)
@@ -254,7 +254,7 @@ def test_who_shares_a_cluster_is_told_by_the_table(recorded: Path) -> None:
     app.button_group(key="ls-many-8").set_value([1, 4]).run()
     words = reveal(app, 8)
     assert "7 clusters for 10 digits" in words
-    assert "You named 2" in words
+    assert "Of the 2 that you named" in words
     table = counted(Run(recorded / "vade-k7"))
     assert table is not None
     assert cluster_tiles(table, [str(n) for n in range(10)]).count('ls-tile"') == 7

@@ -183,6 +183,7 @@ def test_k_follows_the_classes_until_somebody_chooses_another(
         ({"k": "many"}, "k is 'many'"),
         ({"k": "0"}, "from 1 to"),
         ({"seed": "-1"}, "seed is '-1'"),
+        ({"seed": "x"}, "from 0 to 4,294,967,295"),
         ({"epochs": "1e3"}, "epochs is '1e3'"),
         ({"learning_rate": "nan"}, "learning_rate is 'nan'"),
         ({"hidden": "500;500"}, "Hidden widths are"),

@@ -302,6 +302,23 @@ def test_present_mode_hides_the_header_and_goes_along(page: Any, lesson: AppServ
     assert "mode=present" not in page.url
 
 
+def test_an_answer_stands_above_the_bar_in_a_small_window(page: Any, lesson: AppServer) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    open_lesson(page, lesson, 2)
+    bar = button(page, "ls-next").bounding_box()["y"]
+    answer = page.locator(".st-key-ls-ask [data-testid=stAlertContainer]")
+    for step in range(2, 8):
+        button(page, f"ls-dot-{step}").click()
+        is_on(page, step)
+        button(page, f"ls-show-{step}").click()
+        answer.wait_for()
+        until(
+            page,
+            lambda: (box := answer.bounding_box()) is not None and box["y"] + box["height"] < bar,
+            f"the answer of step {step} is to be read",
+        )
+
+
 def test_formulas_agree_with_the_model(chromium: Any, made: Path) -> None:
     """What steps 2, 5 and 6 compute in the browser, against the library."""
     run = Run(made / "own-vade")

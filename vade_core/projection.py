@@ -280,7 +280,7 @@ LENSES: dict[str, Lens] = {
     "pca": Lens(
         pca,
         "PCA",
-        "A flat shadow along the two widest directions. Distances are true but may overlap.",
+        "A flat shadow along the two widest directions: points may be further apart than here.",
     ),
     "first-two": Lens(
         first_two,

@@ -274,17 +274,29 @@ class Chart {
       }
     }
     if (beside) this.drawEnds(ends, area, py);
-    if (panel.empty) {
-      node(svg, "text", { x: (area.left + area.right) / 2,
-        y: area.top + (area.bottom - area.top) / 4, class: "halo", "text-anchor": "middle" },
-        panel.empty);
-    }
+    if (panel.empty) this.drawEmpty(panel, area, py);
     if (this.drag) {
       const [a, b] = [px(this.drag.from), px(this.drag.to)];
       node(svg, "rect", { x: Math.min(a, b), y: area.top, width: Math.abs(b - a),
         height: area.bottom - area.top, class: "wash" });
     }
     return area;
+  }
+
+  /** Why there are no curves: in as many lines as it takes, where no level line runs. */
+  drawEmpty(panel, area, py) {
+    const lines = [""];
+    for (const word of panel.empty.split(" ")) {
+      const longer = `${lines.at(-1)} ${word}`.trim();
+      if (this.textWidth(longer) < area.right - area.left - 24) lines[lines.length - 1] = longer;
+      else lines.push(word);
+    }
+    const clear = (y) => Math.min(...panel.rules.map((rule) => Math.abs(py(rule.value) - y)), 1e6);
+    const middle = [0.25, 0.4, 0.6].map((part) => area.top + part * (area.bottom - area.top))
+      .reduce((best, y) => (clear(best) > 60 || clear(y) <= clear(best) ? best : y));
+    lines.forEach((line, i) => node(this.svg, "text", { x: (area.left + area.right) / 2,
+      y: middle + 22 * (i - (lines.length - 1) / 2), class: "halo", "text-anchor": "middle" },
+      line));
   }
 
   drawBack(panel, area, px, py, [from, to], [low, high], y0) {

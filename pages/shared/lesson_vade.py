@@ -207,8 +207,11 @@ def failing(runs: LessonRuns) -> Scene:
         sharing = _sharing(table)
         words = f"**{headline(table, names)}**"
         if guess:
-            hits = len(set(guess) & sharing)
-            words += f" You named {len(guess)}; {hits} of them do."
+            hits, named = len(set(guess) & sharing), len(set(guess))
+            if named == 1:
+                words += f" The one that you named {'does' if hits else 'does not'}."
+            else:
+                words += f" Of the {named} that you named, {hits} {'does' if hits == 1 else 'do'}."
         words += _two_scores(vade, fails)
         return Answer(words, frozenset(sharing))
 

@@ -30,7 +30,7 @@ from vade_core.runs import Run, RunError
 __all__ = ["few_numbers", "clouds", "the_bill", "one_prior", "draw_map"]
 
 # What stands above and below a map, in CSS pixels of the window.
-ABOVE, ABOVE_PRESENTING = 330, 255
+ABOVE, ABOVE_PRESENTING = 272, 255
 
 
 def few_numbers(runs: LessonRuns) -> Scene:
@@ -274,7 +274,7 @@ def _without_kl(run: Run, vade: Run | None, terms: Terms) -> str:
     own = float(digits_of(run).found.latents.std(axis=0).mean())
     return (
         f"The autoencoder that VaDE begins with has none: it ends at **{nats:.1f}** nats, and its "
-        f"latents spread over ±{spread:.1f} instead of ±{own:.1f}, where the prior never draws."
+        f"latents spread over ±{spread:.1f} instead of ±{own:.1f}, where the prior seldom draws."
         if spread > own
         else f"The autoencoder that VaDE begins with has none: it ends at **{nats:.1f}** nats, its "
         f"latents at ±{spread:.1f} instead of ±{own:.1f}; nothing holds them to the prior."

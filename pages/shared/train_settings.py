@@ -162,9 +162,8 @@ def _number(name: str, text: str, setting: Setting) -> float:
         value = float("nan")
     if not setting.low <= value <= setting.high:
         kind = "a whole number" if setting.whole else "a number"
-        raise ValueError(
-            f"{name} is {text[:40]!r}: give {kind} from {setting.low:g} to {setting.high:g}."
-        )
+        low, high = _written(setting.low), _written(setting.high)
+        raise ValueError(f"{name} is {text[:40]!r}: give {kind} from {low} to {high}.")
     return value
 
 
@@ -247,11 +246,12 @@ def check_number(setting: Setting, value: float | None) -> str:
     """
     if value is None or setting.low <= value <= setting.high:
         return ""
-    shown, low, high = (
-        f"{int(each):,}" if each == int(each) else f"{each:g}"
-        for each in (value, setting.low, setting.high)
-    )
+    shown, low, high = map(_written, (value, setting.low, setting.high))
     return f"{setting.label}: {shown} is out of range. Give a number from {low} to {high}."
+
+
+def _written(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) else f"{value:g}"
 
 
 def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
