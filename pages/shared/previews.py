@@ -18,6 +18,7 @@ from vade_core.runs import CONFIG, METRICS, STAGE, Run, RunError
 
 TIME_MACHINE = "pages/time-machine.py"
 LENS = "tsne"  # else the run's first
+WORTH_TELLING = 0.05  # how far an ACC on the way has to lie above both ends
 
 STYLE = """
 <style>
@@ -107,13 +108,17 @@ def what_one_sees(summary: dict[str, Any], lines: Sequence[dict[str, Any]]) -> s
     >>> lines += [{"phase": "train", "acc": acc} for acc in (0.5, 0.75)]
     >>> what_one_sees(summary, lines)
     'Nothing is held. ACC goes from 50.0 % to 75.0 %.'
+    >>> what_one_sees(summary, [*lines, {"phase": "train", "acc": 0.6}])
+    'Nothing is held. ACC goes from 50.0 % to 75.0 % and ends at 60.0 %.'
     """
     words = str(summary["note"]).split("\n")[0]
     measured = [line["acc"] for line in lines if line.get("acc") is not None]
     if len(measured) > 1 and not is_supervised(summary["model"]):
-        first, last = percent(measured[0]), percent(measured[-1])
+        first, most, last = map(percent, (measured[0], max(measured), measured[-1]))
         start = start_scores(lines).get("acc")
-        if start is None:
+        if start is None and max(measured) > max(measured[0], measured[-1]) + WORTH_TELLING:
+            words = f"{words} ACC goes from {first} to {most} and ends at {last}."
+        elif start is None:
             words = f"{words} ACC goes from {first} to {last}."
         else:
             words = f"{words} Its clusters: ACC {first} to {last}; its start: {percent(start)}."
