@@ -25,12 +25,14 @@ from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import commonest_classes
-from pages.shared.session import fail, open_run, stamp_of
+from pages.shared.session import fail, held_notes, open_run, stamp_of
 from vade_core.colours import legend_of_numbers
 from vade_core.run_frames import frame_title
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
 
 enter_by_the_front_door()
+
+STARTS = "ip-starts"  # held notes: what the component began with, and what the link said, by run
 
 
 def main() -> None:
@@ -152,8 +154,7 @@ def starting_choice(run: Run, found: Exploration, usual: Choice) -> Choice:
     asks for nothing is the navigation's: then it goes on as the page was left.
     """
     asked = choice_from_link(st.query_params)
-    notes = st.session_state.setdefault("ip-starts", {})
-    note = notes.setdefault(run.id, {})
+    note = held_notes(STARTS).setdefault(run.id, {})
     if "start" not in note or (note.get("link") is not None and asked != note["link"]):
         note["start"] = asked or note.get("link") or {}
     return checked_choice(note["start"], found, usual)
@@ -166,7 +167,7 @@ def keep_in_link(run: Run, choice: Choice, usual: Choice) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != value:
             st.query_params[name] = value
-    st.session_state["ip-starts"][run.id]["link"] = choice_from_link(st.query_params)
+    held_notes(STARTS)[run.id]["link"] = choice_from_link(st.query_params)
 
 
 def words_about_names(found: Exploration) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.front_door import enter_by_the_front_door
-from pages.shared.run_actions import draw_actions, draw_delete
+from pages.shared.run_actions import DELETED, draw_actions, draw_delete
 from pages.shared.run_cards import (
     date_words,
     draw_cards,
@@ -93,7 +93,7 @@ def draw_list() -> None:
         st.title("Runs", anchor=False, width="content")
         draw_upload()
     say_what_arrived()
-    if gone := st.session_state.pop("gone", None):
+    if gone := held_notes(DELETED).pop("title", None):
         st.success(f"{plain_label(gone)} was deleted.", icon=":material/delete:")
     summaries = read_summaries()
     if not summaries:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_settings import settings_query
-from pages.shared.session import fail, is_recorded, job_manager
+from pages.shared.session import fail, held_notes, is_recorded, job_manager
 from vade_core.data import DATASETS
 from vade_core.runs import MOST_OF_NOTE, MOST_OF_TITLE, RUNNING_STATES, Run, RunError, runs_root
 
@@ -22,6 +22,7 @@ LOAD_PAGE, TRAIN_PAGE = "pages/load.py", "pages/train.py"
 MOST_EPOCHS = 10_000
 EDITS = "edits"  # session state: how often something was renamed
 ASKED = "delete-asked"  # session state: the run that a person was asked about
+DELETED = "deleted"  # held notes: the title of a run that has just been deleted
 
 
 def draw_actions(run: Run, state: str) -> None:
@@ -243,11 +244,12 @@ def _title(run: Run) -> str:
 def _delete(run: Run, title: str) -> None:
     from vade_core.recorder import delete_run  # brings torch along
 
+    deleted = held_notes(DELETED)
     try:
         delete_run(run)
     except (RunError, OSError) as error:
         fail(f"It could not be deleted: {error}")
         return
+    deleted["title"] = title
     _forget()
-    st.session_state["gone"] = title
     st.switch_page(LOAD_PAGE)

@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.session import held_notes
+
 __all__ = ["new_clicks", "step_button"]
 
 # More at once are no clicks of a person.
@@ -32,7 +34,7 @@ def step_button(label: str, key: str, on_clicks: Callable[[int], None]) -> None:
 
     def take() -> None:
         told = (st.session_state.get(key) or {}).get("clicks")
-        if count := new_clicks(told, note := st.session_state.setdefault(f"{key}:taken", {})):
+        if count := new_clicks(told, note := held_notes(f"{key}:taken")):
             note.update(told)
             on_clicks(count)
 

@@ -204,12 +204,12 @@ def _draw_panels(run: Run) -> None:
 def _draw_controls(run: Run, state: str) -> None:
     path, notes = str(run.path), held_notes(NOTES)
     if state == "running":
-        _draw_command("pause", "Pause", ":material/pause:", path)
+        _draw_command("pause", "Pause", ":material/pause:", path, notes)
     if state == "paused":
-        _draw_command("resume", "Resume", ":material/play_arrow:", path)
+        _draw_command("resume", "Resume", ":material/play_arrow:", path, notes)
     if state in RUNNING_STATES:
         step_button("Step one epoch", "train-step", partial(_step, path, notes))
-        _draw_command("stop", "Stop", ":material/stop:", path)
+        _draw_command("stop", "Stop", ":material/stop:", path, notes)
     if state == "queued":
         st.button(
             "Take out of the queue",
@@ -235,8 +235,7 @@ def _draw_controls(run: Run, state: str) -> None:
         )
 
 
-def _draw_command(command: str, label: str, icon: str, path: str) -> None:
-    notes = held_notes(NOTES)
+def _draw_command(command: str, label: str, icon: str, path: str, notes: dict[str, Any]) -> None:
     st.button(label, icon=icon, key=f"train-{command}", on_click=_ask, args=(path, command, notes))
 
 
