@@ -13,6 +13,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import streamlit as st
 
+from pages.shared.browser_history import keep_history_short
 from pages.shared.front_door import come_in
 from pages.shared.message_queue import mend_message_queue
 from pages.shared.part_of_page import note_page
@@ -47,6 +48,7 @@ come_in()
 note_page(page.url_path)
 draw_present()
 page.run()
+keep_history_short()  # below the page, where it moves nothing
 
 # Last, because it brings torch along: the page is on the screen by now. It takes up a queue that
 # an earlier server left.

@@ -31,6 +31,12 @@ STYLE = """
 .st-key-train-panels { display: grid; align-items: start; gap: 1.5rem 2rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, max(400px, 34%)), 1fr)); }
 .st-key-train-panels > :nth-child(2) { grid-row: span 2; }
+/* Start and what stands against it stay in sight, however far the settings are scrolled. */
+[data-testid="stSidebarContent"], [data-testid="stSidebarUserContent"],
+[data-testid="stSidebarUserContent"] :has(.st-key-train-place) { background: inherit; }
+[data-testid="stSidebarContent"] { scroll-padding: 5rem 0; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { position: sticky; top: 0; bottom: 0;
+  z-index: 2; padding: .5rem 0 .6rem; margin: -.5rem 0 -.6rem; }
 .st-key-train-start button { padding: .7rem 1rem; }
 .st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }
 [data-testid="stStatusWidget"] { display: none; }

@@ -123,6 +123,44 @@ def test_the_settings_reach_the_queued_run(open_page: Callable[..., AppTest], qu
     assert "Waiting for its turn" in said(page)
 
 
+def test_settings_beside_a_run_that_a_link_opens_are_its_own(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / "own")
+    config = Run(trained).config
+    page = open_page(run="own")
+    assert not page.warning
+    assert page.selectbox(key="train-dataset").value == "digits"
+    assert page.number_input(key="train-subset").value == 400
+    assert page.text_input(key="train-hidden").value == "16,16"
+    assert page.multiselect(key="train-maps").value == ["pca", "first-two"]
+    # What the preset says anyway stands in grey, and another preset says something else.
+    assert page.number_input(key="train-learning_rate").value is None
+    press(page, "train-start")
+    (again,) = (one for one in configs(queue) if one.created != config.created)
+    assert again.parameters == config.parameters
+    assert (again.subset, again.seed) == (config.subset, config.seed)
+    # Who has come to the page before keeps what was chosen there.
+    page.selectbox(key="train-model").select("vae")
+    sound(page.run())
+    page.switch_page("pages/load.py")
+    page.run()
+    page.switch_page("pages/train.py")
+    page.query_params["run"] = "own"
+    assert sound(page.run()).selectbox(key="train-model").value == "vae"
+
+
+def test_settings_that_a_run_has_and_this_computer_has_not_stay_away(
+    open_page: Callable[..., AppTest], queue: Path, trained: Path
+) -> None:
+    shutil.copytree(trained, queue / "own")
+    words = (queue / "own" / "config.json").read_text().replace('"digits"', '"mine"')
+    (queue / "own" / "config.json").write_text(words)
+    page = open_page(run="own")
+    assert not page.warning
+    assert page.selectbox(key="train-dataset").value == "mnist"
+
+
 def test_untouched_settings_are_those_of_model_and_preset(
     open_page: Callable[..., AppTest], queue: Path
 ) -> None:

@@ -245,7 +245,15 @@ def test_what_is_switched_off_just_before_a_start_stays_off(
 
 
 def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})  # a projector's
     page.goto(app_server.url + LINK)
+    page.get_by_text("More settings", exact=True).first.wait_for()
+    scroll = "y => document.querySelector('[data-testid=stSidebarContent]').scrollTo(0, y)"
+    for y in (0, 300, 10_000):
+        page.evaluate(scroll, y)
+        box = page.get_by_role("button", name="Start", exact=True).bounding_box()
+        assert 0 <= box["y"] <= 720 - box["height"], y
+    page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_role("radio", name="k-means", exact=True).click()
     page.get_by_text("differs from the preset: ").wait_for()
     toggle = page.get_by_role("switch", name="3. Hold the clusters first")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pages.shared.session import model_title
 from pages.shared.stages import PRETRAININGS, STARTS, method_words
+from pages.shared.usual_settings import usual_parameters
 from vade_core.own_data import kept_key
 from vade_core.runs import RunConfig
 
@@ -187,8 +188,31 @@ def settings_query(config: RunConfig) -> dict[str, str]:
         query["keep_weights"] = "true"
     for name in CARRIED:
         value = config.parameters.get(name)
-        if isinstance(value, list):
-            query[name] = ",".join(str(item) for item in value)
-        elif value is not None:
-            query[name] = str(value)
+        if value is not None:
+            query[name] = _in_link(value)
     return query
+
+
+def unusual_settings(config: RunConfig) -> dict[str, str]:
+    """The same, without the numbers that model and preset come to today.
+
+    A person who sees them beside the run and chooses another preset gets that one's numbers.
+
+    Raises
+    ------
+    DataError, KeyError
+        If its data set, its model or its preset is not here.
+    """
+    query = settings_query(config)
+    usual = usual_parameters(config.model, config.preset, query["dataset"], config.subset)
+    return {
+        name: words
+        for name, words in query.items()
+        if name not in usual or usual[name] is None or words != _in_link(usual[name])
+    }
+
+
+def _in_link(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ",".join(str(item) for item in value)
+    return str(value)

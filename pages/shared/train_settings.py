@@ -20,11 +20,13 @@ from pages.shared.own_uploads import (
     own_path,
 )
 from pages.shared.present import MODE
+from pages.shared.run_settings import unusual_settings
 from pages.shared.session import (
     fail,
     held_notes,
     job_manager,
     read_summaries,
+    roots,
 )
 from pages.shared.stage_settings import draw_stage_settings, options_of, usual_held
 from pages.shared.stages import Stage, planned_stages
@@ -35,11 +37,12 @@ from pages.shared.usual_settings import (
     usual_parameters,
 )
 from vade_core.configure import chosen_parameters, configure
+from vade_core.data import DataError
 from vade_core.models import MODELS
 from vade_core.own_data import entry_of
 from vade_core.presets import DEFAULT_PRESET, PRESETS
 from vade_core.projection import LENSES
-from vade_core.runs import at_work
+from vade_core.runs import RunError, at_work, find_run
 
 MAIN_K = ("7", "10", "14")
 FREE_K = "Other"
@@ -202,6 +205,8 @@ def take_over_link() -> list[str]:
         for name, value in defaults().items():
             st.session_state[key_of(name)] = value
             forget(key_of(name))
+    if run_id and not asked and known is None:
+        asked = _settings_of(run_id)  # a visitor who comes for a run may want it once more
     problems = []
     for name, text in asked.items():
         try:
@@ -210,6 +215,13 @@ def take_over_link() -> list[str]:
         except ValueError as error:
             problems.append(str(error))
     return problems
+
+
+def _settings_of(run_id: str) -> dict[str, str]:
+    try:
+        return unusual_settings(find_run(run_id, roots()).config)
+    except (RunError, DataError, KeyError):
+        return {}  # what is wrong with it is said where it would be shown
 
 
 def is_there(run_id: str | None) -> bool:
@@ -308,7 +320,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         left = right
     seed = left.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
     checked += [(EPOCHS, epochs), (SEED, seed)]
-    place = st.container()
+    place = st.container(key="train-place")
     stages, reasons = draw_stage_settings(usual, epochs)
     overrides |= stages
     with st.expander("More settings"):
