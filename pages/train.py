@@ -37,6 +37,11 @@ STYLE = """
 [data-testid="stSidebarContent"] { scroll-padding: 5rem 0; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { position: sticky; top: 0; bottom: 0;
   z-index: 2; padding: .5rem 0 .6rem; margin: -.5rem 0 -.6rem; }
+@media (max-height: 780px) {
+  [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: .55rem; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { padding: .3rem 0 .4rem;
+    margin: -.3rem 0 -.4rem; }
+}
 .st-key-train-start button { padding: .7rem 1rem; }
 .st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }
 [data-testid="stStatusWidget"] { display: none; }

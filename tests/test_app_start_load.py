@@ -692,6 +692,8 @@ def test_the_first_link_of_a_new_server_opens_the_whole_app(
         page.goto(app_server.url)
         card = page.locator(f".st-key-run-card-{VADE}-2")
         card.get_by_text("Finished").wait_for(timeout=20_000)
+        # It looks like the run that it is a copy of: its id tells them apart.
+        card.get_by_text(f"· {VADE}-2").wait_for(timeout=20_000)
         card.click(position={"x": 100, "y": 60})  # on the picture
         page.wait_for_url(f"**/load?run={VADE}-2**", timeout=20_000)
         # The list's own cards too change the address, and Back leads to the list.

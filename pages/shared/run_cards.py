@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -94,17 +95,25 @@ def draw_cards(summaries: Sequence[dict[str, Any]], columns: int = 4) -> None:
     """
     st.html(STYLE)
     stages = []
+    often = Counter(_what_shows(summary) for summary in summaries)
     for first in range(0, len(summaries), columns):
         places = st.columns(columns)
         for place, summary in zip(places, summaries[first : first + columns], strict=False):
             with place:
-                stages.append(_card(summary))
+                stages.append(_card(summary, alike=often[_what_shows(summary)] > 1))
     if words := words_about_stages(stages):
         st.caption(words)
 
 
-def _card(summary: dict[str, Any]) -> str:
-    """Draw a card; its stages in words."""
+def _what_shows(summary: dict[str, Any]) -> tuple[Any, ...]:
+    """What tells a card from others, but for its picture."""
+    names = ("clusters", "seed", "preset", "acc", "subset", "state")
+    date = date_words(summary["created"])
+    return (title_of(summary), date, *(summary.get(name) for name in names))
+
+
+def _card(summary: dict[str, Any], *, alike: bool) -> str:
+    """Draw a card, with the run's id where another one looks alike; its stages in words."""
     with st.container(border=True, key=f"run-card-{summary['id']}", gap="xsmall", height="stretch"):
         if summary["state"] == BROKEN:
             words = "This run cannot be read"
@@ -148,7 +157,8 @@ def _card(summary: dict[str, Any]) -> str:
                 draw_supervised_badge()
             if summary.get("recorded"):
                 st.badge("Recorded", color="violet")
-            st.caption(date_words(summary["created"]), width="content")
+            words = date_words(summary["created"])
+            st.caption(f"{words} · {summary['id']}" if alike else words, width="content")
     return stages
 
 
