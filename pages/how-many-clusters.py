@@ -87,7 +87,7 @@ def main() -> None:
     for summary in ready:
         groups.setdefault(data_key(summary), []).append(summary)
     with st.container(horizontal=True, vertical_alignment="center", key="hm-head"):
-        known = choose_data(groups)
+        known = choose_data(groups, everything)
         by_k = run_for_each_k(list(known.values()))
         beside = chosen_beside(known, by_k)
         place = st.container(width="content")

@@ -327,6 +327,30 @@ def test_runs_of_another_model_are_a_group_of_their_own(bring, runs: Path) -> No
     assert "10 clusters" in words_of(app)
 
 
+def test_whoever_comes_from_a_run_sees_its_data(bring) -> None:
+    bring("own-k7", "own-k10", "own-k14", "num-k3", "num-k5", "told")
+
+    def from_load(app, run: str):
+        app.switch_page("pages/load.py")
+        app.query_params["run"] = run
+        app.run()
+        app.switch_page("pages/how-many-clusters.py")
+        app.query_params.clear()
+        return app.run()
+
+    app = opened()  # the data with the most K's
+    assert app.selectbox(key="hm-data").value.startswith("vade|digits")
+    assert app.button_group(key="hm-run").value == "own-k7"
+    app = from_load(app, "num-k5")
+    assert app.button_group(key="hm-run").value == "num-k5"
+    assert app.button_group(key="hm-run").options == ["K = 3", "K = 5"]
+    # What is chosen here afterwards stays, and a model without a group leads to its data.
+    app.button_group(key="hm-run").set_value("num-k3").run()
+    assert app.button_group(key="hm-run").value == "num-k3"
+    app = from_load(app, "told")
+    assert app.selectbox(key="hm-data").value.startswith("vade|digits")
+
+
 def test_a_sum_that_is_not_the_loss_is_no_elbo(bring) -> None:
     bring("own-k7")
     shown = open_k_run(summary_of("own-k7"))

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.k_runs import KRun, group_words, open_k_run, run_for_each_k, shown_beside
 from pages.shared.run_cards import plain_label
-from pages.shared.run_choice import carry_run, keep_run, run_words
+from pages.shared.run_choice import carry_run, come_with, keep_run, run_words
 from pages.shared.run_settings import settings_query
 from pages.shared.session import fail, put_into_link, query_run_id, take_from_link
 from vade_core.data import DATASETS
@@ -32,17 +32,18 @@ MOST_BESIDE = 4
 LARGEST_K = 1000
 
 
-def choose_data(groups: dict[str, list[Summary]]) -> dict[str, Summary]:
+Groups = dict[str, list[Summary]]
+
+
+def choose_data(groups: Groups, everything: Sequence[Summary]) -> dict[str, Summary]:
     """Draw the choice of data and model where there are several, and give its runs by id."""
     asked = query_run_id()
-    owner = next((g for g, runs in groups.items() if asked in {s["id"] for s in runs}), None)
+    owner = _group_of(asked, groups)
     if owner is not None and asked != st.session_state.get(f"{RUN}:link"):
         st.session_state[DATA] = owner
-    # The one with the most K's has the most to show; recorded runs before others.
-    usual = max(
-        groups,
-        key=lambda g: (len(run_for_each_k(groups[g])), sum(bool(s["recorded"]) for s in groups[g])),
-    )
+    elif owner is None and (home := _home_of(come_with(RUN), groups, everything)):
+        st.session_state[DATA] = home
+    usual = _richest(groups)
     if st.session_state.get(DATA) not in groups:
         st.session_state[DATA] = usual
     chosen = st.session_state[DATA]
@@ -58,6 +59,25 @@ def choose_data(groups: dict[str, list[Summary]]) -> dict[str, Summary]:
             persist_state="session",
         )
     return {str(summary["id"]): summary for summary in groups[chosen]}
+
+
+def _richest(groups: Groups) -> str:
+    """The group with the most K's, which has the most to show; recorded runs before others."""
+    return max(
+        groups,
+        key=lambda g: (len(run_for_each_k(groups[g])), sum(bool(s["recorded"]) for s in groups[g])),
+    )
+
+
+def _group_of(run_id: str | None, groups: Groups) -> str | None:
+    return next((g for g, runs in groups.items() if run_id in {s["id"] for s in runs}), None)
+
+
+def _home_of(run_id: str | None, groups: Groups, everything: Sequence[Summary]) -> str | None:
+    """The group of a run; where its model is in none, the richest of its data set."""
+    dataset = next((s["dataset"] for s in everything if s["id"] == run_id), None)
+    same = {g: runs for g, runs in groups.items() if runs[0]["dataset"] == dataset}
+    return _group_of(run_id, groups) or (_richest(same) if same else None)
 
 
 def chosen_beside(known: dict[str, Summary], by_k: dict[int, Summary]) -> list[str]:

@@ -24,6 +24,7 @@ __all__ = [
     "WIDE",
     "carry_run",
     "choose_run",
+    "come_with",
     "keep_run",
     "list_words",
     "readable_summaries",
@@ -128,9 +129,21 @@ def carry_run(key: str, known: Collection[str]) -> None:
     known : collection of str
         The ids among which the choice is.
     """
-    run_id, chosen_with = st.session_state.get(IN_HAND, (None, key))
-    if chosen_with != key and run_id in known and query_run_id() not in known:
+    run_id = come_with(key)
+    if run_id in known and query_run_id() not in known:
         st.session_state[key] = run_id
+
+
+def come_with(key: str) -> str | None:
+    """The run that another page showed last; None where the choice's own page showed one since.
+
+    Parameters
+    ----------
+    key : str
+        Of the choice.
+    """
+    run_id, chosen_with = st.session_state.get(IN_HAND, (None, key))
+    return None if chosen_with == key else run_id
 
 
 def keep_run(key: str, run_id: str) -> None:
