@@ -27,23 +27,39 @@ enter_by_the_front_door()
 
 STYLE = """
 <style>
-[data-testid="stMainBlockContainer"] { padding-left: 2.5rem; padding-right: 2.5rem; }
+[data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 2rem;
+  padding-bottom: .8rem; }
 .st-key-train-panels { display: grid; align-items: start; gap: 1.5rem 2rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, max(400px, 34%)), 1fr)); }
 .st-key-train-panels > :nth-child(2) { grid-row: span 2; }
-/* Start and what stands against it stay in sight, however far the settings are scrolled. */
-[data-testid="stSidebarContent"], [data-testid="stSidebarUserContent"],
-[data-testid="stSidebarUserContent"] :has(.st-key-train-place) { background: inherit; }
-[data-testid="stSidebarContent"] { scroll-padding: 5rem 0; }
-[data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { position: sticky; top: 0; bottom: 0;
-  z-index: 2; padding: .5rem 0 .6rem; margin: -.5rem 0 -.6rem; }
-@media (max-height: 780px) {
-  [data-testid="stSidebarUserContent"] [data-testid="stVerticalBlock"] { gap: .55rem; }
-  [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { padding: .3rem 0 .4rem;
-    margin: -.3rem 0 -.4rem; }
+/* Beside the results and not in Streamlit's sidebar, for which the navigation would make room. */
+.st-key-train-page { flex-wrap: nowrap; align-items: flex-start; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-train-settings) { position: sticky; top: 5.2rem;
+  flex-shrink: 0; }
+.st-key-train-settings { max-height: calc(100vh - 6rem); overflow-y: auto; scroll-padding: 5rem 0;
+  padding: .7rem 1rem; border-radius: .5rem;
+  background-image: linear-gradient(color-mix(in srgb, currentColor 6%, transparent) 0 0); }
+/* Start and what stands against it stay in sight, however far the settings are scrolled: above
+   them, and so on a ground of its own. */
+[data-testid="stApp"] :has(.st-key-train-place) { background-color: inherit; }
+.st-key-train-settings :has(.st-key-train-place) { background-image: inherit; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { position: sticky; top: -.7rem;
+  bottom: -.7rem; z-index: 2; padding: .5rem 0 .7rem; margin: -.5rem 0 -.7rem; }
+/* Where there is no room beside them, what trains comes first. */
+@media (max-width: 860px) {
+  .st-key-train-page { flex-direction: column-reverse; }
+  .st-key-train-page > div, .st-key-train-settings { width: 100% !important; }
+  .st-key-train-settings { max-height: none; }
 }
 .st-key-train-start button { padding: .7rem 1rem; }
 .st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }
+@media (max-height: 780px) {
+  .st-key-train-settings, .st-key-train-settings [data-testid="stVerticalBlock"] { gap: .3rem; }
+  .st-key-train-settings { padding-top: .4rem; padding-bottom: .4rem; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { padding: .3rem 0 .7rem;
+    margin: -.3rem 0 -.7rem; }
+  .st-key-train-start button { padding: .4rem 1rem; }
+}
 [data-testid="stStatusWidget"] { display: none; }
 .st-key-train-words p { font-size: 1.15rem; }
 </style>
@@ -53,9 +69,12 @@ STYLE = """
 st.html(STYLE)
 # What is always there comes first and in one order: the part that renews itself keeps its place
 # on the page, whatever a full run has to say around it.
-said, live = st.container(key="train-said"), st.container(key="train-live")
+with st.container(key="train-page", horizontal=True, gap="medium"):
+    settings = st.container(key="train-settings", width=300)
+    with st.container(key="train-results", width="stretch"):
+        said, live = st.container(key="train-said"), st.container(key="train-live")
 problems = take_over_link()
-with st.sidebar:
+with settings:
     place, asked, reasons = draw_settings()
     started = place.button(
         "Start",

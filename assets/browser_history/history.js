@@ -69,7 +69,7 @@ function keepEntriesFew() {
 /** The name of a list's page leads from an opened run to the list; Streamlit would open it again. */
 function leadToTheList(event) {
   if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  const link = event.target.closest?.('a[data-testid="stTopNavLink"], a[data-testid="stSidebarNavLink"]');
+  const link = event.target.closest?.('a[data-testid="stTopNavLink"]');
   if (!link) return;
   const [here, there] = [new URL(location.href), new URL(link.href)];
   if (here.pathname !== there.pathname || !LISTS.includes(nameOf(here.pathname))) return;

@@ -32,9 +32,10 @@ _HIDDEN_CONTROLS = ", ".join(f'[data-testid="{name}"]:not(:is({KEPT}) *)' for na
 STYLE = f"""
 <style>
 html {{ font-size: clamp(16px, min(1.45vw, 2.3vh), 40px) !important; }}
-[data-testid="stHeader"], [data-testid="stSidebar"], [data-testid="stToolbar"],
-[data-testid="stDecoration"], [data-testid="stStatusWidget"], [data-testid="stLogo"],
-[data-testid="stExpandSidebarButton"], {_HIDDEN_CONTROLS} {{ display: none !important; }}
+[data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDecoration"],
+[data-testid="stStatusWidget"], [data-testid="stLogo"],
+[data-testid="stLayoutWrapper"]:has(> .st-key-train-settings),
+{_HIDDEN_CONTROLS} {{ display: none !important; }}
 [data-testid="stMainBlockContainer"] {{ max-width: none; padding: 1rem 2rem 1rem !important; }}
 .st-key-present {{ position: fixed; z-index: 1000; top: .35rem; right: .6rem;
   width: auto !important; }}
