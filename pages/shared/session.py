@@ -164,6 +164,8 @@ def take_from_link(key: str, name: str, default: Any, known: Collection[str] | N
     """
     asked = st.query_params.get(name)
     if asked is not None and known is not None and asked not in known:
+        if name != "run":  # of which the page itself tells
+            st.toast(f"The link's {name} is none that there is here: it is left out.")
         asked = None
     if asked is not None and asked != st.session_state.get(f"{key}:link"):
         st.session_state[key] = asked
