@@ -141,7 +141,7 @@ def test_only_another_page_run_or_step_is_an_entry(
     page.route("http://127.0.0.1:8765/**", lambda route: route.fulfill(**empty))
     page.goto("http://127.0.0.1:8765/")
     script = SCRIPT.read_text(encoding="utf-8").replace("export default ", "window.begin = ")
-    page.add_script_tag(content=script.replace("export ", ""))
+    page.add_script_tag(content=script)
     page.evaluate("begin({ parentElement: document.querySelector('p') })")
     page.evaluate("begin({ parentElement: document.querySelector('p') })")  # and again
     for one in pushed:

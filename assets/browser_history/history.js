@@ -14,7 +14,7 @@ const LISTS = ["load"];
 const nameOf = (path) => path.replace(/\/+$/, "").split("/").pop();
 
 /** Whether one address after another deserves an entry of its own. */
-export function isAnEntry(before, after) {
+function isAnEntry(before, after) {
   if (before.pathname !== after.pathname) return true;
   return CONTENT.some((name) => {
     const [was, is] = [before, after].map((address) => address.searchParams.get(name));
