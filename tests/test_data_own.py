@@ -229,6 +229,25 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     data = load_file(made("grey.csv", lambda: content, "", tmp_path))
     assert (data.image_shape, data.likelihood) == ((8, 8), "bernoulli")
     assert np.array_equal(data.samples, wide)
+    # Of few grey levels, the brightest is white.
+    content = "\n".join(",".join(map(str, row // 16)) for row in wide).encode()
+    data = load_file(made("few.csv", lambda: content, "", tmp_path), say=said.append)
+    assert (data.image_shape, data.likelihood) == ((8, 8), "bernoulli")
+    np.testing.assert_allclose(data.samples, (wide // 16) / (wide // 16).max())
+    assert "The largest value, 15, was taken for white." in said
+
+
+@pytest.mark.parametrize(("largest", "likelihood"), [(1, "bernoulli"), (9, "gaussian")])
+def test_small_whole_numbers_in_8_bits_are_no_grey_levels(
+    largest: int, likelihood: str, tmp_path: Path
+) -> None:
+    values = np.random.default_rng(0).integers(0, largest + 1, (40, 6)).astype(np.uint8)
+    np.savez(tmp_path / "few.npz", X=values)
+    said: list[str] = []
+    data = load_file(tmp_path / "few.npz", say=said.append)
+    np.testing.assert_array_equal(data.samples, values.astype(np.float32))
+    assert (data.samples.dtype, data.likelihood) == (np.float32, likelihood)
+    assert said == [f"Whole numbers up to {largest} were taken for numbers, not grey levels."]
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])

@@ -13,9 +13,10 @@ import torch
 from sklearn.base import clone
 
 from vade_core.baselines import kmeans_on_data
-from vade_core.data import DataError, Dataset, random_test_part
+from vade_core.data import DataError, Dataset, load, random_test_part
 from vade_core.evaluation import evaluate
 from vade_core.models import VAE, LambdaHot, LatentModel, VaDE
+from vade_core.models.gmm import DataMixture
 from vade_core.samples import SparseRows, chunks, from_device, in_training_type, to_device
 
 FORMATS = ("bsr", "coo", "csc", "csr", "dia", "dok", "lil")
@@ -259,3 +260,39 @@ def test_a_whole_sparse_matrix_is_never_made_dense(monkeypatch: pytest.MonkeyPat
     assert max(sizes) <= 4096
     assert sum(sizes) >= 2 * n
     assert peak < 60e6
+
+
+def test_whole_numbers_in_8_bits_are_grey_levels_where_they_are_bright_enough() -> None:
+    """The same numbers give the same model, whatever type they come in."""
+    digits = load("digits")
+    numbers = np.rint(digits.as_float()[:200] * 16).astype(np.float32)
+    settings = {"hidden": (16,), "epochs": 2, "pretrain_epochs": 2, "random_state": 0}
+    settings |= {"latent_dim": 3, "start_restarts": 1, "precision": "fp32"}
+    for values, likelihood in ((numbers, "gaussian"), (numbers > 8, "bernoulli")):
+        fitted = [VaDE(**settings).fit(values.astype(t)) for t in ("u1", "i8", "f4")]
+        assert [one.likelihood_ for one in fitted] == [likelihood] * 3
+        for one in fitted:
+            for given in ("u1", "i8", "f4"):
+                found = one.transform(values.astype(given))
+                np.testing.assert_allclose(found, fitted[0].latents(values.astype("f4")), atol=1e-5)
+    mixture = DataMixture(n_clusters=3, random_state=0)
+    told = mixture.fit(numbers.astype("u1")).labels_
+    np.testing.assert_array_equal(told, mixture.fit(numbers).labels_)
+
+    # Pictures: divided by 255 in every method, and the same as values that are divided already.
+    pictures = (numbers * 15).astype("u1")
+    model = VaDE(**settings).fit(pictures)
+    assert model.likelihood_ == "bernoulli"
+    found = model.transform(pictures)
+    np.testing.assert_allclose(found, model.transform(pictures / np.float32(255)), atol=1e-5)
+    dark = np.minimum(pictures, 20)  # of this model it is a picture all the same
+    np.testing.assert_allclose(
+        model.transform(dark), model.transform(dark / np.float32(255)), atol=1e-5
+    )
+    with pytest.warns(UserWarning, match="from 0 to 240, and the model was trained on values betw"):
+        model.predict(pictures.astype(int))
+    # Trained on values that were divided, it knows pictures, too.
+    other = VaDE(**settings).fit(pictures / np.float32(255))
+    np.testing.assert_allclose(
+        other.transform(pictures), other.transform(pictures / np.float32(255)), atol=1e-5
+    )

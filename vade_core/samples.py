@@ -43,6 +43,23 @@ def dense(rows: Samples) -> NDArray[Any]:
     return rows if isinstance(rows, np.ndarray) else rows.toarray()
 
 
+# Whole numbers below this in 8 bits are no grey levels: pictures of 0..255 would be nearly black.
+DARKEST_WHITE = 32
+
+
+def holds_grey_levels(samples: Samples) -> bool:
+    """Whether samples are pictures of 256 grey levels: in uint8, and bright enough for that.
+
+    Counts, digits of few levels and zeros and ones come in uint8 too, and are numbers.
+    """
+    return bool(samples.dtype == np.uint8 and samples.max() >= DARKEST_WHITE)
+
+
+def as_numbers(samples: Samples) -> Samples:
+    """Return uint8 samples as float32 of the same values; others as they are."""
+    return samples.astype(np.float32) if samples.dtype == np.uint8 else samples
+
+
 def in_training_type(samples: Samples) -> Samples:
     """Return samples as a training takes them: uint8 grey levels, else float32.
 

@@ -11,6 +11,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 
 from vade_core.data.dataset import MIN_SAMPLES, DataError, Dataset, random_test_part
+from vade_core.samples import as_numbers, holds_grey_levels
 from vade_core.zip_checks import directory_of
 
 MAX_SAMPLES = 1_000_000
@@ -150,6 +151,14 @@ def dataset_of(found: Found, file: str, stem: str, say: Say = None) -> Dataset:
     image_shape = found.image_shape
     samples = _samples(found.values.reshape(len(found.values), -1), file, found.columns)
     notes = list(found.notes)
+    if samples.dtype == np.uint8 and not holds_grey_levels(samples):
+        largest = int(samples.max())
+        samples = np.asarray(as_numbers(samples))
+        if image_shape is None:
+            notes.append(f"Whole numbers up to {largest} were taken for numbers, not grey levels.")
+        else:
+            samples /= np.float32(largest)
+            notes.append(f"The largest value, {largest}, was taken for white.")
     if image_shape is None:
         notes += _constant_words(samples, found.columns)
     labels, names = None, None

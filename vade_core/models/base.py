@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
@@ -21,8 +22,10 @@ from vade_core.priors import Prior, Terms
 from vade_core.samples import (
     DeviceSamples,
     Samples,
+    as_numbers,
     chunks,
     from_device,
+    holds_grey_levels,
     in_training_type,
     to_device,
 )
@@ -42,6 +45,8 @@ ACCEPTED: dict[str, Any] = {
     "accept_sparse": "csr",
     "dtype": [np.float64, np.float32, np.uint8],
 }
+# A scaler may put new data a little outside of the range that it has seen.
+FAR_OUTSIDE = 2.0
 # Rows encoded at a time: large enough for full speed, small enough to keep memory flat.
 CHUNK = 4096
 M = TypeVar("M", bound=nn.Module)
@@ -96,6 +101,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
     supervised = False
     # What a fitted model has; a model without networks names something else.
     _fitted = "networks_"
+    # Whether uint8 is divided by 255. So it is where no fit has seen the data: of a run's data,
+    # what is no grey levels comes as float32.
+    _grey_levels = True
 
     # Set by the constructors of the models; named here for the type checker.
     latent_dim: int
@@ -154,7 +162,8 @@ class LatentModel(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or sparse matrix, shape (n, D)
-            uint8 grey levels (taken as 0..255), or numbers.
+            Numbers, or grey levels: uint8 whose largest value is 32 or more is taken as pictures
+            of 0..255 and divided by 255, in every method. uint8 with smaller values is numbers.
         y : array-like, shape (n,), optional
             Classes; ignored by every model that is not supervised.
 
@@ -212,6 +221,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
         return self._trainable(array), None
 
     def _trainable(self, array: Samples) -> Samples:
+        self._grey_levels = holds_grey_levels(array)
+        if not self._grey_levels:
+            array = as_numbers(array)
         inside = array.dtype == np.uint8 or bool(array.min() >= 0 and array.max() <= 1)
         if self.likelihood not in ("auto", "bernoulli", "gaussian"):
             raise ValueError(
@@ -341,7 +353,24 @@ class LatentModel(TransformerMixin, BaseEstimator):
 
     def _ready(self, X: ArrayLike) -> Samples:
         check_is_fitted(self, self._fitted)
-        return validate_data(self, X, reset=False, **ACCEPTED)
+        return self._as_in_training(validate_data(self, X, reset=False, **ACCEPTED))
+
+    def _as_in_training(self, array: Samples) -> Samples:
+        """Samples on the scale of those that the model was trained on."""
+        in_unit_range = self.likelihood_ == "bernoulli"
+        if array.dtype == np.uint8:
+            # Grey levels are divided by 255 later; what was trained on as numbers stays numbers.
+            grey = self._grey_levels or (in_unit_range and array.max() > 1)
+            return array if grey else as_numbers(array)
+        far = in_unit_range or self._grey_levels
+        if far and (array.max() > FAR_OUTSIDE or array.min() < -FAR_OUTSIDE):
+            warnings.warn(
+                f"X holds values from {array.min():g} to {array.max():g}, and the model was "
+                "trained on values between 0 and 1: scale X as the training data were.",
+                UserWarning,
+                stacklevel=3,
+            )
+        return array
 
     @staticmethod
     def _in_dtype(module: M, dtype: np.dtype[Any]) -> M:

@@ -19,7 +19,7 @@ from vade_core.models.base import ACCEPTED, CHUNK
 from vade_core.models.settings import settings
 from vade_core.models.without_networks import WithoutNetworks
 from vade_core.priors import Prior
-from vade_core.samples import DeviceSamples, Samples, chunks, dense
+from vade_core.samples import DeviceSamples, Samples, as_numbers, chunks, dense
 from vade_core.training import as_float
 
 # Starts of EM on raw data are tried on so many samples; the likeliest is then fitted to all.
@@ -94,7 +94,7 @@ class DataMixture(WithoutNetworks):
                 f"n_samples={len(array)} cannot be sorted into {self.n_clusters} clusters."
             )
         self._trainable(array)
-        values = array / np.float32(255) if array.dtype == np.uint8 else array
+        values = array / np.float32(255) if self._grey_levels else np.asarray(as_numbers(array))
         # Around the mean: EM subtracts squares, and float32 far from zero would lose them.
         self._mean = values.mean(axis=0, dtype=np.float64).astype(np.float32)
         return np.asarray(values - self._mean.astype(values.dtype), dtype=np.float32), None
