@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from vade_core.cli import main
 from vade_core.runs import Run
@@ -157,6 +160,9 @@ def test_changed_data_are_noticed(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["train", "--dataset", "digits", "--subset", "5"], "5 samples are too few"),
         (["train", "--data", "nowhere.npz"], "nowhere.npz"),
         (["train", "--dataset", "digits", "--lambda", "5"], "no setting 'strength'"),
+        (["train", "--dataset", "digits", "--set", "learning_rate=-1"], "in the range (0.0, inf)"),
+        (["train", "--dataset", "digits", "--set", "observation_variance=x"], "observation_varian"),
+        (["train", "--dataset", "digits", "--set", "device=gpu"], "'auto', 'cpu' or 'cuda'"),
         (["resume", "nowhere"], "no such folder"),
         (["evaluate", "nowhere"], "no such folder"),
         (["runs", "nowhere"], "nowhere"),
@@ -175,6 +181,45 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_why_a_training_ends_early_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ["train", *SMALL, "--epochs", "30", "--clamped", "2", "--set", "most_leaving=0"]
+    code, _, err = run(capsys, *words, "--out", tmp_path / "run")
+    assert code == 0
+    (why,) = (line["undone"] for line in Run(tmp_path / "run").metrics() if line.get("undone"))
+    assert f"\n{why}\nfinished: " in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "vade_core", "models"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "No space left" in done.stderr
+
+
+def test_a_disk_that_fills_up_while_a_run_trains_is_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "frames/00001.safetensors")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(safetensors.numpy, "save", full)
+        code, _, err = run(capsys, "train", *SMALL, "--out", tmp_path / "run")
+    assert code == 2
+    assert err.splitlines()[-1].startswith("vade_core: frames/00001.safetensors cannot be used: No")
+    assert Run(tmp_path / "run").status()["state"] == "failed"
+    assert run(capsys, "resume", tmp_path / "run")[0] == 0
 
 
 @pytest.mark.parametrize("file", ["config.json", "checkpoint.safetensors", "status.json"])

@@ -223,6 +223,12 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     # Numbers in their own order: 2 before 10.
     assert data.class_names == tuple(str(i) for i in range(12))
 
+    lines = [",a,b", *(f"{i},{i / 4},{i % 7}" for i in range(30))]  # a table with its index
+    content = "\n".join(lines).encode()
+    data = load_file(made("index.csv", lambda: content, "", tmp_path), say=said.append)
+    np.testing.assert_allclose(data.samples, [[i / 4, i % 7] for i in range(30)])
+    assert "The first column counts the rows: it was left out." in said
+
     flat = GREY[:, :, :1].repeat(6, axis=2).reshape(30, 36)
     wide = np.concatenate([flat, 255 - flat[:, :28]], axis=1)
     content = "\n".join(",".join(map(str, row)) for row in wide).encode()

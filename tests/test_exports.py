@@ -7,6 +7,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 import shutil
 import struct
@@ -268,6 +269,26 @@ def test_mistakes_are_one_sentence_and_leave_nothing(
     assert said in told
     assert told.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_file_and_what_is_a_runs_own_stays_as_it_is(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", str(trained), "--format", "csv", "--out"]
+    config = (trained / "config.json").read_bytes()
+    for own in (trained / "config.json", trained / "new.csv", trained / "frames" / "new.csv"):
+        assert main([*words, str(own)]) == 2
+        assert "in a run's own folder" in capsys.readouterr().err
+    assert (trained / "config.json").read_bytes() == config
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+        assert main([*words, str(tmp_path / "pipe")]) == 2
+        assert "is no ordinary file" in capsys.readouterr().err
+        assert (tmp_path / "pipe").is_fifo()
+    (tmp_path / "link").symlink_to(tmp_path / "target.csv")
+    assert main([*words, str(tmp_path / "link")]) == 0
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target.csv").read_text() == export_run(Run(trained), "csv").decode()
 
 
 def test_a_run_without_frames_has_nothing_to_export(trained: Path, tmp_path: Path) -> None:

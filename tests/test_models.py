@@ -11,6 +11,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from small_models import COMMON, TERM_WEIGHTS, accepted, small
 
 from vade_core.communities import edge_information, neighbour_graph
@@ -495,8 +496,47 @@ def test_of_several_trainings_the_one_with_most_edge_information_is_kept(
     np.testing.assert_array_equal(several.labels_, best.labels_)
     np.testing.assert_array_equal(several.predict_proba(X), best.predict_proba(X))
     assert several.get_params()["random_state"] == 4
-    with pytest.raises(ValueError, match="n_init must be 1 or more"):
+    with pytest.raises(ValueError, match=r"n_init.* must be an int in the range"):
         small("vade", n_init=0).fit(X)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({name: 0} for name in ("n_clusters", "latent_dim", "batch_size", "n_draws", "decay")),
+        *({name: -1} for name in ("epochs", "learning_rate", "kl_weight", "clamped_epochs")),
+        {"n_clusters": 2.5},
+        {"n_clusters": "3"},
+        {"most_leaving": 2},
+        {"hidden": 32},
+        {"hidden": (16, 0)},
+        {"observation_variance": "none"},
+        {"random_state": 2**40},
+        {"device": "gpu"},
+    ],
+    ids=lambda wrong: "-".join(map(str, *wrong.items())),
+)
+def test_what_no_training_can_use_is_refused_by_its_name(
+    wrong: dict[str, Any], digits: tuple[np.ndarray, np.ndarray]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        small("vade", **wrong).fit(digits[0])
+
+
+def test_the_fitted_mixture_is_an_attribute(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    X, _ = digits
+    model = small("vade")
+    with pytest.raises(NotFittedError):
+        _ = model.means_
+    model.fit(X)
+    z = model.transform(X)[:, None]
+    squared = (z - model.means_) ** 2 / model.variances_
+    log_joint = np.log(model.weights_) - 0.5 * (squared + np.log(2 * np.pi * model.variances_)).sum(
+        -1
+    )
+    gamma = np.exp(log_joint - log_joint.max(1, keepdims=True))
+    gamma /= gamma.sum(1, keepdims=True)
+    np.testing.assert_allclose(model.predict_proba(X), gamma, atol=1e-4)
 
 
 def test_annotated_names_are_the_constructor_and_a_fixed_one_cannot_be_chosen() -> None:

@@ -62,6 +62,19 @@ def test_it_continues_anywhere_to_the_same_numbers(done: int) -> None:
     assert torch.equal(cut, weight)
 
 
+@pytest.mark.parametrize("done", range(1, 6))
+def test_who_leaves_it_and_iterates_again_goes_on(done: int) -> None:
+    weight, x = fresh()
+    list(Training(x, schedule(weight), seed=0, batch_size=8))
+    again, _ = fresh()
+    training = Training(x, schedule(again), seed=0, batch_size=8)
+    for number, _ in enumerate(training, start=1):
+        if number == done:
+            break
+    assert len(list(training)) == 6 - done
+    assert again.item() == weight.item()
+
+
 def test_an_epoch_that_is_cut_short_gives_no_report() -> None:
     weight, x = fresh()
     asked: list[float] = []

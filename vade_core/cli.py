@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = parser(COMMANDS).parse_args(arguments)
         result: int = options.command(options)
+        sys.stdout.flush()  # a full disk is told here and not when Python ends
         return result
     except (UsageError, RunError, DataError, ValueError, FloatingPointError) as error:
         print(f"vade_core: {' '.join(str(error).split())}", file=sys.stderr)
@@ -44,6 +46,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of a pipe had enough
         sys.stderr.close()
         return 0
+    except OSError as error:  # a full disk, or a folder that cannot be written to
+        print(f"vade_core: {_words_of(error)}", file=sys.stderr)
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+
+
+def _words_of(error: OSError) -> str:
+    where = f"{error.filename} cannot be used: " if error.filename else ""
+    return f"{where}{error.strerror or error}."
 
 
 def _datasets(options: argparse.Namespace) -> int:
@@ -209,6 +221,8 @@ class _Progress:
         parts.append(f"{entry['seconds']:.1f} s")
         start = "\r\033[K" if self._terminal else ""
         self._say(start + "  ".join(parts) + "\n")
+        if why := entry.get("undone"):
+            self._say(f"{why}\n")
 
     def _say(self, text: str) -> None:
         # Whoever read along may have left (``| head``): the training does not end for that.

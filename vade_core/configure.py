@@ -187,6 +187,9 @@ def chosen_parameters(
         if _is_number(usual) and not _is_number(value):
             raise ValueError(f"{entry.title}'s {name} is a number, such as {usual}, not {value!r}.")
         parameters[name] = value
+    from vade_core.models.settings import check_settings  # brings scikit-learn along
+
+    check_settings(entry.title, parameters)
     _settle_stages(parameters, asked, progress)
     return parameters
 
@@ -242,7 +245,11 @@ def _settle_stages(
 
 
 def _check_methods(parameters: Mapping[str, Any]) -> None:
-    """Refuse a pretraining or a start that there is none of."""
+    """Refuse a pretraining, a start or a device that there is none of."""
+    if "device" in parameters:
+        from vade_core.models.base import device_named
+
+        device_named(parameters["device"])
     if "pretraining" in parameters:
         from vade_core.pretraining import PRETRAINING  # brings torch along
 

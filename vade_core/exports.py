@@ -19,7 +19,7 @@ from vade_core.map_page import MapView, page_html
 from vade_core.png import png_of
 from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames, lenses_of, read_run_frames
-from vade_core.runs import Frame, Run, RunError, Stage
+from vade_core.runs import CONFIG, Frame, Run, RunError, Stage
 
 __all__ = ["FORMATS", "export_run", "frame_csv", "projector_zip", "time_machine_html"]
 
@@ -302,6 +302,11 @@ def write_export(path: Path, content: bytes) -> None:
 
     if path.is_dir():
         raise RunError(f"{path} is a folder: name the file to write.")
+    path = path.resolve()  # a link's target is written, and the link stays
+    if path.exists() and not path.is_file():
+        raise RunError(f"{path} is no ordinary file: name another.")
+    if any((folder / CONFIG).is_file() for folder in (path.parent, path.parent.parent)):
+        raise RunError(f"{path} lies in a run's own folder: name a file elsewhere.")
     try:
         write_atomically(path, content)
     except OSError as error:

@@ -269,6 +269,8 @@ class Training:
 
     def _prepare_optimiser(self, phase: Phase, resumed: bool) -> None:
         assert phase.parameters is not None
+        if resumed and self._optimiser is not None:
+            return  # somebody left the iteration, and iterates again
         self._optimiser = Adam(phase.parameters(), betas=phase.betas, eps=phase.adam_eps)
         if resumed:
             self._optimiser.restore(self._optimiser_state)
@@ -280,7 +282,7 @@ class Training:
     def restore(self, position: Position, optimiser_state: Mapping[str, Tensor]) -> None:
         """Continue after ``position`` with the optimiser as :meth:`optimiser_state` gave it."""
         self.position = position
-        self._optimiser_state = dict(optimiser_state)
+        self._optimiser, self._optimiser_state = None, dict(optimiser_state)
 
 
 def preparations(phases: Sequence[Phase], stage: int) -> dict[int, threading.Thread]:

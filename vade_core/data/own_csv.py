@@ -91,6 +91,10 @@ def read_csv(
         notes.append(f"Labels are in the column {layout.names[layout.label]!r}.")
     else:
         notes.append("There is no column of labels.")
+    if layout.header and not names[0] and len(names) > 1 and _counts_rows(values[:, 0]):
+        # As pandas writes a table: in the order of the rows there may be a class.
+        names, values = names[1:], values[:, 1:]
+        notes.append("The first column counts the rows: it was left out.")
     if side := _side_of_pictures(values):
         notes.append(f"Rows were taken for grey pictures of {side} x {side}.")
         return Found(values.astype(np.uint8), labels, (side, side), names, notes)
@@ -305,6 +309,10 @@ def _texts(column: Any, file: str, name: str, row: int) -> Sequence[str]:
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 40 else f"{text[:40]}...")
+
+
+def _counts_rows(column: np.ndarray) -> bool:
+    return np.array_equal(column, np.arange(len(column), dtype=np.float32))
 
 
 def _side_of_pictures(values: np.ndarray) -> int:

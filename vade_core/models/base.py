@@ -17,6 +17,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
+from vade_core.models.settings import check_settings
 from vade_core.networks import Networks, sample_posterior
 from vade_core.priors import Prior, Terms
 from vade_core.samples import (
@@ -54,9 +55,15 @@ M = TypeVar("M", bound=nn.Module)
 
 def device_named(name: str) -> torch.device:
     """The device that a model's setting names; ``auto`` is a GPU where there is one."""
-    if name != "auto":
-        return torch.device(name)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {name!r}.") from error
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise ValueError(f"device is {name!r}, and PyTorch finds no GPU here: choose 'auto'.")
+    return device
 
 
 class Given(nn.Module):
@@ -101,9 +108,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
     supervised = False
     # What a fitted model has; a model without networks names something else.
     _fitted = "networks_"
-    # Whether uint8 is divided by 255. So it is where no fit has seen the data: of a run's data,
-    # what is no grey levels comes as float32.
-    _grey_levels = True
+    # Whether the samples of the fit were grey levels, which are divided by 255. None where no fit
+    # has seen them: of a run's data, uint8 is grey levels, and what is not comes as float32.
+    _grey_levels: bool | None = None
 
     # Set by the constructors of the models; named here for the type checker.
     latent_dim: int
@@ -200,6 +207,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         Training
             Yields one :class:`vade_core.training.EpochReport` an epoch.
         """
+        check_settings(type(self).__name__, self.get_params(deep=False))
         samples, targets = self._checked(X, y)
         self._build(samples)
         on_device = to_device(samples, self._device)
@@ -360,7 +368,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
         in_unit_range = self.likelihood_ == "bernoulli"
         if array.dtype == np.uint8:
             # Grey levels are divided by 255 later; what was trained on as numbers stays numbers.
-            grey = self._grey_levels or (in_unit_range and array.max() > 1)
+            grey = self._grey_levels is not False or (in_unit_range and array.max() > 1)
             return array if grey else as_numbers(array)
         far = in_unit_range or self._grey_levels
         if far and (array.max() > FAR_OUTSIDE or array.min() < -FAR_OUTSIDE):

@@ -28,8 +28,8 @@ class LatentMixture(VaDE):
     same start of the mixture, draw for draw. With the settings of a VaDE it gives the very start
     that this VaDE has.
 
-    Clusters of the training samples, ``labels_``, are the start's own. New points go to the most
-    responsible component of the mixture in the latent space. For ``gmm`` the two agree; for
+    New points go to the most responsible component of the mixture in the latent space, and for
+    ``gmm`` the training samples do, too. Else their clusters, ``labels_``, are the start's own: for
     ``umap`` and ``kmeans`` the mixture has the moments of the start's clusters, and may sort a
     training sample otherwise than the start did.
 
@@ -75,7 +75,9 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         return list(takewhile(lambda phase: phase.name in ("pretrain", "start"), schedule))
 
     def _after_fit(self, samples: Samples) -> None:
-        self.labels_ = self.start_clusters_
+        # EM's mixture has no variance below what the prior can hold, and a few samples of a very
+        # narrow cluster may go elsewhere by the prior.
+        self.labels_ = self.predict(samples) if self.start == "gmm" else self.start_clusters_
 
 
 @settings

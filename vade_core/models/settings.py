@@ -2,11 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from numbers import Integral, Real
+from typing import Any, TypeVar, dataclass_transform
+
+from sklearn.utils._param_validation import (
+    Interval,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 T = TypeVar("T")
+
+_ONE_OR_MORE = [Interval(Integral, 1, None, closed="left")]
+_NONE_OR_MORE = [Interval(Integral, 0, None, closed="left")]
+_ABOVE_ZERO = [Interval(Real, 0, None, closed="neither")]
+_ZERO_OR_MORE = [Interval(Real, 0, None, closed="left")]
+_SHARE = [Interval(Real, 0, 1, closed="both"), None]
+
+# What a setting may be, whichever model has it. Names of methods are checked where they are used.
+ALLOWED: dict[str, Any] = {
+    **dict.fromkeys(
+        ("n_clusters", "latent_dim", "batch_size", "decay_every", "n_draws", "n_init", "restarts")
+        + ("start_restarts", "target_every", "style_dim", "n_neighbours", "most_samples"),
+        _ONE_OR_MORE,
+    ),
+    **dict.fromkeys(("epochs", "pretrain_epochs", "clamped_epochs", "held_epochs"), _NONE_OR_MORE),
+    **dict.fromkeys(
+        ("learning_rate", "pretrain_learning_rate", "adam_eps", "decay", "concentration")
+        + ("regularisation",),
+        _ABOVE_ZERO,
+    ),
+    **dict.fromkeys(
+        ("learning_rate_floor", "reconstruction_weight", "kl_weight", "strength", "beta")
+        + ("separation", "information_weight", "code_weight", "minimum_information"),
+        _ZERO_OR_MORE,
+    ),
+    "most_leaving": _SHARE,
+    "tolerance": _SHARE,
+    "observation_variance": [StrOptions({"shared", "decoder", "fixed"})],
+    "random_state": ["random_state"],
+    "hidden": ["array-like"],
+    "critic_hidden": ["array-like"],
+}
+
+
+def check_settings(owner: str, values: Mapping[str, Any]) -> None:
+    """Refuse settings that no model can be trained with.
+
+    Parameters
+    ----------
+    owner : str
+        Whose they are, for the sentence.
+    values : mapping
+        By name; names that are not in ``ALLOWED`` are not looked at.
+
+    Raises
+    ------
+    ValueError
+        In one sentence: the setting, what it must be and what it is.
+    """
+    validate_parameter_constraints(ALLOWED, dict(values), owner)
+    for name in ("hidden", "critic_hidden"):
+        widths = values.get(name, ())
+        if not all(isinstance(width, Integral) and int(width) >= 1 for width in widths):
+            raise ValueError(
+                f"The {name!r} parameter of {owner} must hold whole numbers from 1. "
+                f"Got {widths!r} instead."
+            )
 
 
 @dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(field,))

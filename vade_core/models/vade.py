@@ -10,12 +10,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin, clone
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from vade_core.communities import edge_information, neighbour_graph
 from vade_core.initialise import STARTS
 from vade_core.models.base import LatentModel
-from vade_core.models.settings import ElboSettings, settings
+from vade_core.models.settings import ElboSettings, check_settings, settings
 from vade_core.networks import unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
 from vade_core.priors import GaussianMixture, Prior
@@ -76,6 +77,16 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     Attributes
     ----------
+    weights_ : ndarray, shape (K,)
+        pi, the prior probability of each cluster.
+    means_, variances_ : ndarray, shape (K, J)
+        mu_c and sigma_c^2, of each cluster in the latent space.
+    prior_ : GaussianMixture
+        The mixture itself; ``networks_`` are the encoder and the decoder.
+    likelihood_ : str
+        ``bernoulli`` or ``gaussian``, where ``likelihood`` is ``auto`` decided by the data.
+    reports_ : list of EpochReport
+        What ``fit`` went through, an epoch each.
     start_clusters_ : ndarray of int64, shape (n,)
         The clusters that the start found; all -1 before it ran.
     held_agreement_ : float
@@ -104,9 +115,21 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         return GaussianMixture(self.n_clusters, self.latent_dim)
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> VaDE:
-        """Train on samples X, (n, D), ``n_init`` times, and keep one training; y is ignored."""
-        if self.n_init < 1:
-            raise ValueError(f"n_init must be 1 or more, not {self.n_init}.")
+        """Train on samples X, ``n_init`` times, and keep one training.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, D)
+            Numbers, best standardised or in [0, 1]; or grey levels: uint8 whose largest value is
+            32 or more is taken as pictures of 0..255 and divided by 255, in every method.
+        y : array-like, optional
+            Ignored.
+
+        Returns
+        -------
+        self
+        """
+        check_settings(type(self).__name__, self.get_params(deep=False))
         if self.n_init == 1:
             super().fit(X)
             return self
@@ -260,7 +283,24 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     # -- what scikit-learn and the files expect ---------------------------------------------
 
     @property
+    def weights_(self) -> NDArray[np.float32]:
+        return self._component(0).exp().numpy()
+
+    @property
+    def means_(self) -> NDArray[np.float32]:
+        return self._component(1).numpy()
+
+    @property
+    def variances_(self) -> NDArray[np.float32]:
+        return self._component(2).exp().numpy()
+
+    def _component(self, which: int) -> Tensor:
+        check_is_fitted(self)
+        return self.prior_.components()[which].detach().cpu()
+
+    @property
     def start_clusters_(self) -> NDArray[np.int64]:
+        check_is_fitted(self)
         return self.start_.cpu().numpy()
 
     @property
