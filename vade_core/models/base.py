@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
@@ -66,6 +66,12 @@ def device_named(name: str) -> torch.device:
     return device
 
 
+def _floating(latents: ArrayLike) -> NDArray[Any]:
+    """Latents as floating-point numbers: whole ones may be written by hand."""
+    array = np.asarray(latents)
+    return array if array.dtype.kind == "f" else array.astype(np.float32)
+
+
 class Given(nn.Module):
     """The clusters or classes that a loss is given, of every sample; perhaps none.
 
@@ -88,7 +94,7 @@ class Given(nn.Module):
         return None if self.assignment is None else self.assignment[rows]
 
 
-class LatentModel(TransformerMixin, BaseEstimator):
+class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Base of the models: encoding, decoding, the ELBO, training, and what is kept in a file.
 
     A model file supplies the prior and the schedule: :meth:`_build_prior` and :meth:`_phases`.
@@ -147,6 +153,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
         latents hold more than z."""
         return self.latent_dim
 
+    @property
+    def _n_features_out(self) -> int:
+        return self.latent_size
+
     def assigning_prior(self) -> Prior:
         """The mixture that assigns clusters; the prior itself unless a model has none."""
         return self.prior_
@@ -180,7 +190,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
         """
         training = self.stream(X, y)
         self.reports_: list[EpochReport] = list(training)
-        self._after_fit(from_device(training.samples))
+        with warnings.catch_warnings():
+            # These samples are the fit's own, and have lost the names of a table's columns.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            self._after_fit(from_device(training.samples))
         return self
 
     def _after_fit(self, samples: Samples) -> None:
@@ -421,8 +434,9 @@ class LatentModel(TransformerMixin, BaseEstimator):
     def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
         """gamma = p(c|z) of latents (n, J), shape (n, K)."""
         check_is_fitted(self, self._fitted)
-        prior = self._in_dtype(self.assigning_prior(), np.asarray(latents).dtype)
-        return self._over_chunks(np.asarray(latents), lambda z: prior.log_responsibilities(z).exp())
+        array = _floating(latents)
+        prior = self._in_dtype(self.assigning_prior(), array.dtype)
+        return self._over_chunks(array, lambda z: prior.log_responsibilities(z).exp())
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """gamma = p(c|z) at the posterior mean, (n, K); no draw, so two calls agree."""
@@ -439,7 +453,7 @@ class LatentModel(TransformerMixin, BaseEstimator):
     def decode(self, latents: ArrayLike) -> NDArray[Any]:
         """Mean of p(x|z) for latents (n, J): (n, D), grey levels in [0, 1] for the Bernoulli."""
         check_is_fitted(self, self._fitted)
-        array = np.asarray(latents)
+        array = _floating(latents)
         decoder = self._in_dtype(self.networks_.decoder, array.dtype)
         return self._over_chunks(array, decoder.decode)
 
@@ -459,6 +473,10 @@ class LatentModel(TransformerMixin, BaseEstimator):
     ) -> NDArray[Any]:
         """Draw n latents from the prior, (n, J); see :meth:`sample`."""
         check_is_fitted(self, self._fitted)
+        if n < 1 or not temperature >= 0:
+            raise ValueError(
+                f"n must be 1 or more and temperature 0 or more, not {n} and {temperature}."
+            )
         if cluster is not None:
             if self.prior_.n_clusters == 0:
                 raise ValueError(
