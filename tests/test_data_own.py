@@ -223,6 +223,11 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     # Numbers in their own order: 2 before 10.
     assert data.class_names == tuple(str(i) for i in range(12))
 
+    lines = ["a,b", *(f"{i / 4},{1e5 + i}" for i in range(30))]
+    content = "\n".join(lines).encode()
+    load_file(made("large.csv", lambda: content, "", tmp_path), say=said.append)
+    assert "Values reach 100029: standardise the columns, or little is learnt." in said
+
     lines = [",a,b", *(f"{i},{i / 4},{i % 7}" for i in range(30))]  # a table with its index
     content = "\n".join(lines).encode()
     data = load_file(made("index.csv", lambda: content, "", tmp_path), say=said.append)

@@ -45,3 +45,12 @@ def test_latents_may_be_whole_numbers_and_draws_are_some() -> None:
     for wrong in ({"n": 0}, {"temperature": -1.0}, {"temperature": float("nan")}):
         with pytest.raises(ValueError, match="1 or more and temperature 0 or more"):
             model.sample(**wrong)
+
+
+def test_values_far_from_unit_scale_are_told() -> None:
+    X = load_digits().data[:200]
+    with pytest.warns(UserWarning, match="up to 1e\\+06, and the networks begin at unit scale"):
+        small("vade").fit(X + (1e6 - X.max()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        small("gmm").fit(X + 1e6)

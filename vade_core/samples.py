@@ -46,6 +46,9 @@ def dense(rows: Samples) -> NDArray[Any]:
 # Whole numbers below this in 8 bits are no grey levels: pictures of 0..255 would be nearly black.
 DARKEST_WHITE = 32
 
+# Values beyond this are far from the unit scale at which networks begin.
+LARGE = 1000.0
+
 
 def holds_grey_levels(samples: Samples) -> bool:
     """Whether samples are pictures of 256 grey levels: in uint8, and bright enough for that.

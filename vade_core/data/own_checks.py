@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 
 from vade_core.data.dataset import MIN_SAMPLES, DataError, Dataset, random_test_part
-from vade_core.samples import as_numbers, holds_grey_levels
+from vade_core.samples import LARGE, as_numbers, holds_grey_levels
 from vade_core.zip_checks import directory_of
 
 MAX_SAMPLES = 1_000_000
@@ -166,6 +166,8 @@ def dataset_of(found: Found, file: str, stem: str, say: Say = None) -> Dataset:
         labels, names = class_codes(found.classes, file)
         if len(names) == 1:
             notes.append(f"All samples have the one label {names[0]!r}.")
+    if samples.dtype != np.uint8 and (reach := float(np.abs(samples).max())) > LARGE:
+        notes.append(f"Values reach {reach:g}: standardise the columns, or little is learnt.")
     in_unit_range = samples.dtype == np.uint8 or (samples.min() >= 0 and samples.max() <= 1)
     if say is not None:
         for note in notes:

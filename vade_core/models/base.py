@@ -21,6 +21,7 @@ from vade_core.models.settings import check_settings
 from vade_core.networks import Networks, sample_posterior
 from vade_core.priors import Prior, Terms
 from vade_core.samples import (
+    LARGE,
     DeviceSamples,
     Samples,
     as_numbers,
@@ -189,12 +190,25 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         self
         """
         training = self.stream(X, y)
+        self._warn_of_scale(training.samples)
         self.reports_: list[EpochReport] = list(training)
         with warnings.catch_warnings():
             # These samples are the fit's own, and have lost the names of a table's columns.
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             self._after_fit(from_device(training.samples))
         return self
+
+    def _warn_of_scale(self, samples: DeviceSamples) -> None:
+        unbounded = self._fitted == "networks_" and self.likelihood_ == "gaussian"
+        if not unbounded or not isinstance(samples, Tensor):
+            return
+        if (largest := float(samples.abs().max())) > LARGE:
+            warnings.warn(
+                f"X holds values up to {largest:g}, and the networks begin at unit scale: "
+                "standardise it, or little is learnt.",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def _after_fit(self, samples: Samples) -> None:
         self.update_clusters(self.latents(samples))
