@@ -46,7 +46,7 @@ likelihood, observation_variance, batch_size, random_state, device, precision
     Attributes
     ----------
     labels_ : ndarray of int64, shape (n,)
-        Clusters of the training samples, as the start found them.
+        Clusters of the training samples; ``start_clusters_`` are those that the start found.
     """
 
     # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
@@ -75,8 +75,8 @@ likelihood, observation_variance, batch_size, random_state, device, precision
         return list(takewhile(lambda phase: phase.name in ("pretrain", "start"), schedule))
 
     def _after_fit(self, samples: Samples) -> None:
-        # EM's mixture has no variance below what the prior can hold, and a few samples of a very
-        # narrow cluster may go elsewhere by the prior.
+        # The same for EM's mixture, unless a cluster of barely trained networks is narrower than
+        # the prior can be, whose variances end at e^-10.
         self.labels_ = self.predict(samples) if self.start == "gmm" else self.start_clusters_
 
 
