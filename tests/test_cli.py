@@ -163,6 +163,8 @@ def test_changed_data_are_noticed(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["train", "--dataset", "digits", "--set", "learning_rate=-1"], "in the range (0.0, inf)"),
         (["train", "--dataset", "digits", "--set", "observation_variance=x"], "observation_varian"),
         (["train", "--dataset", "digits", "--set", "device=gpu"], "'auto', 'cpu' or 'cuda'"),
+        (["train", "--dataset", "digits", "--data", "x.npz"], "takes the place of --dataset"),
+        (["train", "--dataset", "digits", "--threads", "9999"], "whole number from 1 to 256"),
         (["resume", "nowhere"], "no such folder"),
         (["evaluate", "nowhere"], "no such folder"),
         (["runs", "nowhere"], "nowhere"),

@@ -249,6 +249,7 @@ def test_the_command_line_names_what_the_library_knows() -> None:
     [
         (["--format", "csv", "--lens", "umap"], "its maps are pca, first-two"),
         (["--format", "csv", "--frame", "777"], "has no frame 777"),
+        (["--format", "html", "--frame", "1"], "holds every frame"),
         (["--format", "xls"], "invalid choice"),
         (["--out", "no/such/folder/x.html"], "cannot be written"),
         (["--out", "."], "is a folder"),

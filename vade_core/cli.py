@@ -122,6 +122,8 @@ def _train(options: argparse.Namespace) -> int:
     from vade_core.configure import configure
     from vade_core.recorder import create_run
 
+    if options.dataset is not None and options.data is not None:
+        raise UsageError("--data takes the place of --dataset: give one of them.")
     overrides: dict[str, Any] = {
         "epochs": options.epochs,
         "latent_dim": options.latent,
@@ -136,7 +138,7 @@ def _train(options: argparse.Namespace) -> int:
     }
     config = configure(
         model=options.model,
-        dataset=options.dataset,
+        dataset=options.dataset or "mnist",
         data_file=options.data,
         labels_file=options.labels,
         label_column=options.label_column,

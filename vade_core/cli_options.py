@@ -166,7 +166,9 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
 
 def _add_training_options(train: argparse.ArgumentParser) -> None:
     train.add_argument("--model", default="vade", help="see 'python -m vade_core models'")
-    train.add_argument("--dataset", default="mnist", help="see 'python -m vade_core datasets'")
+    train.add_argument(
+        "--dataset", metavar="NAME", help="see 'python -m vade_core datasets' (default: mnist)"
+    )
     train.add_argument(
         "--data",
         type=Path,
@@ -236,7 +238,9 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
         help="keep the model of every frame (7 MB each for MNIST), to ask it about earlier epochs",
     )
     train.add_argument(
-        "--threads", type=_positive, help="processor threads (default: what torch takes)"
+        "--threads",
+        type=partial(_between, 1, 256),
+        help="processor threads (default: what torch takes)",
     )
     train.add_argument("--json", action="store_true", help="print the run's summary as JSON")
 

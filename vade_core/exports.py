@@ -67,6 +67,8 @@ def export_run(
         known = ", ".join(lenses) or "none"
         raise RunError(f"{run.id} has no map {lens!r}: its maps are {known}.")
     if format_ == "html":
+        if number is not None:
+            raise RunError("The time machine holds every frame: leave the frame out.")
         return time_machine_html(run, lenses if lens is None else [lens]).encode()
     numbers = run.frame_numbers()
     if not numbers:
