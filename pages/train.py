@@ -45,6 +45,10 @@ STYLE = """
 .st-key-train-settings :has(.st-key-train-place) { background-image: inherit; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { position: sticky; top: -.7rem;
   bottom: -.7rem; z-index: 2; padding: .5rem 0 .7rem; margin: -.5rem 0 -.7rem; }
+/* So do the commands for what trains, above the map. */
+.st-key-train-page :has(.st-key-train-head) { background-color: inherit; }
+[data-testid="stLayoutWrapper"]:has(> .st-key-train-head) { position: sticky; top: 3.75rem;
+  z-index: 50; padding: .3rem 0; margin: -.3rem 0; }
 /* Where there is no room beside them, what trains comes first. */
 @media (max-width: 860px) {
   .st-key-train-page { flex-direction: column-reverse; }
@@ -59,6 +63,7 @@ STYLE = """
   [data-testid="stLayoutWrapper"]:has(> .st-key-train-place) { padding: .3rem 0 .7rem;
     margin: -.3rem 0 -.7rem; }
   .st-key-train-start button { padding: .4rem 1rem; }
+  .st-key-train-settings [data-testid="stMarkdown"]:has(h4) { margin-bottom: .5rem; }
 }
 [data-testid="stStatusWidget"] { display: none; }
 .st-key-train-words p { font-size: 1.15rem; }

@@ -88,6 +88,11 @@ def test_a_training_is_started_watched_shared_and_stopped(
     wait_for_growth(page)
     only_run(app_server)
 
+    # The commands stay in sight above the map.
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 600)")
+    main = page.get_by_test_id("stMainBlockContainer")
+    stop = main.get_by_role("button", name="Stop", exact=True).first.bounding_box()
+    assert 64 <= stop["y"] <= 150
     press(page, "Stop")
     page.get_by_text("Stopped. What was learnt is kept").wait_for()
     assert run.state == "stopped"
