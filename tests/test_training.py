@@ -46,8 +46,10 @@ def test_reports_follow_the_schedule() -> None:
     assert training.current is None
 
 
+@pytest.mark.parametrize("restored", [True, False])
 @pytest.mark.parametrize("done", range(1, 6))
-def test_it_continues_anywhere_to_the_same_numbers(done: int) -> None:
+def test_it_continues_anywhere_to_the_same_numbers(done: int, restored: bool) -> None:
+    """From what was kept, or by iterating again over a training that was left."""
     weight, x = fresh()
     list(Training(x, schedule(weight), seed=3, batch_size=8))
     cut, _ = fresh()
@@ -55,24 +57,13 @@ def test_it_continues_anywhere_to_the_same_numbers(done: int) -> None:
     for number, _report in enumerate(first, start=1):
         if number == done:
             break
-    kept = {name: value.clone() for name, value in first.optimiser_state().items()}
-    second = Training(x, schedule(cut), seed=3, batch_size=8)
-    second.restore(first.position, kept)
+    second = first
+    if restored:
+        kept = {name: value.clone() for name, value in first.optimiser_state().items()}
+        second = Training(x, schedule(cut), seed=3, batch_size=8)
+        second.restore(first.position, kept)
     assert len(list(second)) == 6 - done
     assert torch.equal(cut, weight)
-
-
-@pytest.mark.parametrize("done", range(1, 6))
-def test_who_leaves_it_and_iterates_again_goes_on(done: int) -> None:
-    weight, x = fresh()
-    list(Training(x, schedule(weight), seed=0, batch_size=8))
-    again, _ = fresh()
-    training = Training(x, schedule(again), seed=0, batch_size=8)
-    for number, _ in enumerate(training, start=1):
-        if number == done:
-            break
-    assert len(list(training)) == 6 - done
-    assert again.item() == weight.item()
 
 
 def test_an_epoch_that_is_cut_short_gives_no_report() -> None:

@@ -43,9 +43,8 @@ def choose_data(groups: Groups, everything: Sequence[Summary]) -> dict[str, Summ
         st.session_state[DATA] = owner
     elif owner is None and (home := _home_of(come_with(RUN), groups, everything)):
         st.session_state[DATA] = home
-    usual = _richest(groups)
     if st.session_state.get(DATA) not in groups:
-        st.session_state[DATA] = usual
+        st.session_state[DATA] = _richest(groups)
     chosen = st.session_state[DATA]
     if len(groups) > 1:
         words = group_words(list(groups))

@@ -166,9 +166,10 @@ def dataset_of(found: Found, file: str, stem: str, say: Say = None) -> Dataset:
         labels, names = class_codes(found.classes, file)
         if len(names) == 1:
             notes.append(f"All samples have the one label {names[0]!r}.")
-    if samples.dtype != np.uint8 and (reach := float(np.abs(samples).max())) > LARGE:
+    low, high = float(samples.min()), float(samples.max())
+    if (reach := max(-low, high)) > LARGE:  # uint8 never is
         notes.append(f"Values reach {reach:g}: standardise the columns, or little is learnt.")
-    in_unit_range = samples.dtype == np.uint8 or (samples.min() >= 0 and samples.max() <= 1)
+    in_unit_range = samples.dtype == np.uint8 or (low >= 0 and high <= 1)
     if say is not None:
         for note in notes:
             say(note)

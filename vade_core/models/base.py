@@ -202,7 +202,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         unbounded = self._fitted == "networks_" and self.likelihood_ == "gaussian"
         if not unbounded or not isinstance(samples, Tensor):
             return
-        if (largest := float(samples.abs().max())) > LARGE:
+        if (largest := max(-float(samples.min()), float(samples.max()))) > LARGE:
             warnings.warn(
                 f"X holds values up to {largest:g}, and the networks begin at unit scale: "
                 "standardise it, or little is learnt.",

@@ -97,8 +97,6 @@ class DEC(ClusterMixin, NetworkSettings, LatentModel):
             raise ValueError(
                 f"pretraining must be {', '.join(PRETRAINING)} or none, not {self.pretraining!r}."
             )
-        if self.target_every < 1:
-            raise ValueError(f"target_every must be 1 batch or more, not {self.target_every}.")
         phases: list[Phase] = []
         if self.pretraining != "none" and self.pretrain_epochs:
             pretrain = PRETRAINING[self.pretraining]

@@ -86,8 +86,6 @@ class DataMixture(WithoutNetworks):
 
     def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[Samples, None]:
         """The samples around their mean, which the prior keeps once there is one."""
-        if self.restarts < 1 or self.regularisation <= 0:
-            raise ValueError("restarts must be 1 or more, and regularisation above 0.")
         array = dense(validate_data(self, X, ensure_min_samples=2, order="C", **ACCEPTED))
         if len(array) < self.n_clusters:
             raise ValueError(

@@ -129,10 +129,10 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         -------
         self
         """
-        check_settings(type(self).__name__, self.get_params(deep=False))
         if self.n_init == 1:
             super().fit(X)
             return self
+        check_settings(type(self).__name__, self.get_params(deep=False))
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(2**31 - self.n_init))
