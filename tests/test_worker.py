@@ -25,7 +25,7 @@ from vade_core.layout import first_layout
 from vade_core.locks import FileLock, is_held
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import Recorder, create_run, send
-from vade_core.runs import Run, RunConfig, RunError
+from vade_core.runs import Run, RunConfig, RunError, at_work, list_runs
 from vade_core.worker import Worker
 
 SETTINGS: dict[str, Any] = {
@@ -507,6 +507,16 @@ def test_one_training_at_a_time_the_oldest_first(jobs: JobManager) -> None:
     assert states_seen[-1] == ["finished"] * 3
     finished = [run.status()["updated"] for run in runs]
     assert finished == sorted(finished)
+
+
+def test_what_starts_within_one_second_waits_in_turn(tmp_path: Path) -> None:
+    """By the clock, not by name: the eleventh of a class is not trained before the second."""
+    names = [
+        create_run(tmp_path, small_config(model=model)).id
+        for model in ("vae", "vade", "ae", *["vae"] * 9)
+    ]
+    _, queued = at_work(list_runs([tmp_path]))
+    assert [summary["id"] for summary in queued] == names
 
 
 def test_a_waiting_run_can_be_taken_out(jobs: JobManager) -> None:
