@@ -473,6 +473,36 @@ def test_the_untrained_report_is_no_step(tmp_path: Path, steps: int) -> None:
     assert run.state == "stopped"
 
 
+def test_every_step_has_its_map_and_changes_no_other(tmp_path: Path) -> None:
+    config = small_config(max_frames=4, overrides={"pretrain_epochs": 6, "epochs": 6})
+    plain = create_run(tmp_path, config)
+    assert Worker(plain).work() == "finished"
+    usual = plain.frame_numbers()
+    assert not {2, 3, 9} & set(usual)
+
+    run = create_run(tmp_path, config)
+
+    def listener(line: dict[str, Any]) -> None:
+        if line["report"] in (1, 2, 8):  # the next one is stepped to
+            send(run, "step")
+
+    for stop_at in (4, 10, None):  # resumed after the last step's map as well
+        worker = Worker(run, listener)
+        thread = threading.Thread(target=worker.work)
+        thread.start()
+        while thread.is_alive():
+            if run.state == "paused":
+                stopping = stop_at is not None and len(run.metrics()) == stop_at
+                send(run, "stop" if stopping else "resume")
+            time.sleep(0.02)
+    assert run.state == "finished"
+    assert run.frame_numbers() == sorted([*usual, 2, 3, 9])
+    marked = [line["report"] for line in run.metrics() if line.get("frame_of_step")]
+    assert marked == [2, 3, 9]
+    for number in usual:
+        assert run.frame_path(number).read_bytes() == plain.frame_path(number).read_bytes()
+
+
 def test_a_failure_is_told_in_a_sentence(tmp_path: Path) -> None:
     run = create_run(tmp_path, small_config(overrides={"learning_rate": 1e30}))
     with pytest.raises(FloatingPointError):

@@ -34,7 +34,7 @@ class Control:
         self._looked = 0.0
         self._status: tuple[str, dict[str, Any]] = ("", {})
         self.paused = self.stopped = self.interrupted = False
-        self._step_pending = False
+        self._step_pending = self._in_step = False
         self._steps_made = steps_asked(run)
 
     def _stamp(self) -> int | None:
@@ -82,10 +82,18 @@ class Control:
             self.look()
         return self.stopped or self.interrupted
 
+    def in_step(self) -> bool:
+        """Whether a person asked for the epoch that has just been trained.
+
+        What is asked for from here on, while the epoch is being written down, is the next one.
+        """
+        self._in_step = self._step_pending
+        return self._in_step
+
     def epoch_ended(self) -> None:
         """A single step pauses where an epoch ends, unless another was asked for meanwhile."""
         self.look()
-        if not self._step_pending:
+        if not (self._in_step and self._step_pending):
             return
         asked = steps_asked(self._run)
         self._steps_made = min(self._steps_made + 1, asked)

@@ -162,7 +162,9 @@ class Worker:
         training.restore(checkpoint.position, checkpoint.optimiser)
         self.recorder.rewind(checkpoint.reports)
         self.reports, self.elapsed = checkpoint.reports, checkpoint.elapsed
-        numbers = self.run.frame_numbers()
+        # The maps go on from the last one of the schedule, as if no step had been made.
+        steps = {line["report"] for line in self.run.metrics() if line.get("frame_of_step")}
+        numbers = [number for number in self.run.frame_numbers() if number not in steps]
         if numbers:
             self._maps = self.run.frame(numbers[-1]).maps
 
@@ -245,7 +247,8 @@ class Worker:
         if start is not None and clusters is not None and (start >= 0).all():
             own = clusters[~dataset.is_test] if self.config.split else clusters
             entry["start_agreement"] = float(np.mean(own == start))
-        if self._wants_frame(training):
+        due, in_step = self._wants_frame(training), self.control.in_step()
+        if due or in_step:
             # Before there are clusters, nobody asks for the latents of the others.
             shown = (
                 model.latents(dataset.samples[stage.rows], precision=precision)
@@ -255,6 +258,10 @@ class Worker:
             frame = self._frame(model, stage, shown, gamma, clusters)
             self.recorder.frame(frame)
             entry["frame"] = True
+            if due:
+                self._maps = frame.maps
+            else:  # a look aside: the maps to come are those of a run without a step
+                entry["frame_of_step"] = True
             if self.config.keep_weights:
                 self.recorder.weights(frame.number, model.tensors())
             # How far each map may be trusted: shares of the 10 nearest neighbours that it keeps.
@@ -269,7 +276,7 @@ class Worker:
             self.listener(entry)
 
     def _wants_frame(self, training: Training) -> bool:
-        """Whether this epoch gets a frame: the last of a phase always, the others evenly.
+        """Whether an epoch is due for a frame: the last of a phase always, the others evenly.
 
         Pretraining gets a quarter of the frames: the sorting comes after it.
         """
@@ -288,7 +295,7 @@ class Worker:
         gamma: NDArray[Any] | None,
         clusters: NDArray[np.int64] | None,
     ) -> Frame:
-        self._maps = {
+        maps = {
             lens: LENSES[lens].function(latents, self._maps.get(lens), seed=self.config.seed)
             for lens in self.config.lenses
         }
@@ -301,7 +308,7 @@ class Worker:
         return Frame(
             self.reports,
             latents,
-            self._maps,
+            maps,
             None if gamma is None else gamma[stage.rows],
             None if clusters is None else clusters[stage.rows],
             prior,

@@ -307,7 +307,8 @@ def words_of(status: dict[str, Any], queue: list[str], run_id: str, begun: bool 
     else:
         said = f"{words}."
     if status.get("phase") == "pretrain":
-        said += " The map shows its latents, anew every few epochs; clusters come later."
+        said += " The map shows its latents, anew every few epochs and after every step."
+        said += " Clusters come later."
     return f"**Paused.** {said}" if state == "paused" else said
 
 
