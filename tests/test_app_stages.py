@@ -40,7 +40,9 @@ from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
 from vade_core.map_frames import MapFrames
 from vade_core.models import MODELS
-from vade_core.presets import PRESETS
+from vade_core.networks import Networks
+from vade_core.presets import PRESETS, layer_by_layer
+from vade_core.pretraining import stacked
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import Recorder, create_run, send, steps_asked
 from vade_core.run_frames import PHASES
@@ -225,6 +227,7 @@ def epochs_until_paused(control: Control, most: int = 20) -> int:
         control.look()
         if control.paused:
             return made
+        control.in_step()
         control.epoch_ended()
     return most
 
@@ -249,6 +252,7 @@ def test_another_command_forgets_the_steps_still_to_come(
     for _ in range(5):
         send(run, "step")
     own.look()
+    assert own.in_step()
     own.epoch_ended()
     assert not own.paused
     send(run, command)
@@ -405,10 +409,19 @@ def test_without_labels_a_stage_tells_what_there_is() -> None:
 
 
 def test_layer_by_layer_every_epoch_counts() -> None:
-    config = config_of(pretraining="stacked")
-    lines = [line("pretrain", epoch) for epoch in (1, 1, 1, 2)]
-    (first, *_) = stages_of(config, lines)
-    assert (first.title, first.took) == ("Pretraining: Layer by layer", "4 epochs, 8 s")
+    config = config_of(pretraining="stacked", pretrain_epochs=2, hidden=[8])
+    ahead = planned_stages("vade", config.parameters)[0]
+    assert (ahead.title, ahead.took) == ("Pretraining: Layer by layer", "4 epochs")
+    lines = [line("pretrain", epoch) for epoch in (1, 1, 1)]
+    assert stages_of(config, lines)[0].took == "3 of 4 epochs, 6 s"
+    lines.append(line("pretrain", 2))
+    assert stages_of(config, lines)[0].took == "4 epochs, 8 s"
+    # A foreign file need not say how many layers there are.
+    config = config_of(pretraining="stacked", pretrain_epochs=2, hidden="many")
+    assert stages_of(config, lines)[0].took == "4 epochs, 8 s"
+    # What is announced is what is trained.
+    planned = stacked(Networks(4, [3, 5], 2, "bernoulli"), 7, 1e-3)
+    assert [phase.epochs for phase in planned] == layer_by_layer(7, 3) == [3, 3, 3, 7]
 
 
 def test_numbers_that_are_none_of_a_foreign_file_are_left_out() -> None:

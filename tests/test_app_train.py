@@ -29,7 +29,7 @@ from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
 from vade_core.locks import FileLock
 from vade_core.map_frames import NO_CLUSTER
-from vade_core.recorder import create_run
+from vade_core.recorder import Recorder, create_run
 from vade_core.runs import METRICS, Run, list_runs
 from vade_core.worker import Worker
 
@@ -339,6 +339,21 @@ def test_a_waiting_run_is_listed_and_can_be_taken_out(
     press(page, "train-start")
     (second,) = [s["id"] for s in list_runs([queue]) if s["seed"] == 1]
     assert "**Waiting:** VaDE on digits, K = 10, seed 1" in said(page)
+    assert page.header[0].value == "VaDE on digits, K = 10, seed 0"
+    assert "Waiting for its turn." in said(page)
+    press(page, f"train-show-{second}")
+    assert page.header[0].value == "VaDE on digits, K = 10, seed 1"
+    assert "Waiting for 1 more that waits." in said(page)
+    # Something trains, as far as its folder says.
+    first = next(Run(s["path"]) for s in list_runs([queue]) if s["seed"] == 0)
+    recorder = Recorder(first)
+    recorder.status("paused", "Training VaDE")
+    sound(page.run())
+    assert "Waiting for VaDE on digits, K = 10, seed 0, which is paused." in said(page)
+    recorder.status("queued", "Waiting")
+    recorder.close()
+    sound(page.run())
+    press(page, f"train-show-{first.id}")
     press(page, f"train-out-{second}")
     assert not (queue / second).exists()  # it never began: nothing is left of it
     assert "**Waiting:**" not in said(page)

@@ -159,7 +159,8 @@ def test_changed_data_are_noticed(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["train", "--seed", "99999999999"], "whole number from 0 to 4294967295"),
         (["train", "--dataset", "digits", "--subset", "5"], "5 samples are too few"),
         (["train", "--data", "nowhere.npz"], "nowhere.npz"),
-        (["train", "--dataset", "digits", "--lambda", "5"], "no setting 'strength'"),
+        (["train", "--dataset", "digits", "--lambda", "5"], "VaDE has no --lambda"),
+        (["train", "--model", "gmm", "--batch", "9"], "has no --batch: leave it out"),
         (["train", "--dataset", "digits", "--set", "learning_rate=-1"], "in the range (0.0, inf)"),
         (["train", "--dataset", "digits", "--set", "observation_variance=x"], "observation_varian"),
         (["train", "--dataset", "digits", "--set", "device=gpu"], "'auto', 'cpu' or 'cuda'"),
@@ -183,6 +184,18 @@ def test_mistakes_get_one_line_and_exit_code_2(
     assert sentence in err
     assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_file_in_place_of_the_runs_folder_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "runs.txt").touch()
+    monkeypatch.setenv("VADE_RUNS", str(tmp_path / "runs.txt"))
+    code, out, err = run(capsys, "runs")
+    assert (code, out) == (2, "")
+    assert err.endswith("runs.txt is no folder: set VADE_RUNS to the one that holds the runs.\n")
+    monkeypatch.setenv("VADE_RUNS", str(tmp_path / "not-yet"))
+    assert run(capsys, "runs")[0] == 0
 
 
 def test_why_a_training_ends_early_is_told(

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from vade_core.cli_options import Command, UsageError, parser
+from vade_core.cli_options import SETTING_OPTIONS, Command, UsageError, parser
 from vade_core.runs import (
     ID_PATTERN,
     UNTRAINED,
@@ -101,6 +101,8 @@ def _runs(options: argparse.Namespace) -> int:
     folder = options.folder if options.folder is not None else runs_root()
     if options.folder is not None and not folder.is_dir():
         raise RunError(f"{folder} is no folder: name the one that holds the runs.")
+    if folder.exists() and not folder.is_dir():
+        raise RunError(f"{folder} is no folder: set VADE_RUNS to the one that holds the runs.")
     rows = list_runs([folder])
     for row in rows:
         if "error" in row:
@@ -119,39 +121,35 @@ def _open(named: Path) -> Run:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from vade_core.configure import configure
+    from vade_core.configure import UnknownSetting, configure
     from vade_core.recorder import create_run
 
     if options.dataset is not None and options.data is not None:
         raise UsageError("--data takes the place of --dataset: give one of them.")
-    overrides: dict[str, Any] = {
-        "epochs": options.epochs,
-        "latent_dim": options.latent,
-        "hidden": options.hidden,
-        "batch_size": options.batch,
-        "strength": options.strength,
-        "pretrain_epochs": options.pretrain_epochs,
-        "pretraining": options.pretraining,
-        "start": options.start,
-        "clamped_epochs": options.clamped,
-        **dict(options.settings),
-    }
-    config = configure(
-        model=options.model,
-        dataset=options.dataset or "mnist",
-        data_file=options.data,
-        labels_file=options.labels,
-        label_column=options.label_column,
-        clusters=options.clusters,
-        seed=options.seed,
-        preset=options.preset,
-        subset=options.subset,
-        split=options.split,
-        lenses=[lens for lens in options.maps.split(",") if lens],
-        keep_weights=options.keep_weights,
-        overrides={name: value for name, value in overrides.items() if value is not None},
-        progress=lambda words: print(words, file=sys.stderr),
-    )
+    own = {name: getattr(options, name) for name in SETTING_OPTIONS}
+    overrides: dict[str, Any] = own | dict(options.settings)
+    try:
+        config = configure(
+            model=options.model,
+            dataset=options.dataset or "mnist",
+            data_file=options.data,
+            labels_file=options.labels,
+            label_column=options.label_column,
+            clusters=options.clusters,
+            seed=options.seed,
+            preset=options.preset,
+            subset=options.subset,
+            split=options.split,
+            lenses=[lens for lens in options.maps.split(",") if lens],
+            keep_weights=options.keep_weights,
+            overrides={name: value for name, value in overrides.items() if value is not None},
+            progress=lambda words: print(words, file=sys.stderr),
+        )
+    except UnknownSetting as error:  # in the words that were typed
+        if own.get(error.setting) is None:
+            raise
+        option = SETTING_OPTIONS[error.setting]
+        raise UsageError(f"{error.title} has no {option}: leave it out.") from error
     config.threads = options.threads
     run = create_run(runs_root(), config, options.out)
     return _work(run.path, as_json=options.json)

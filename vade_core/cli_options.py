@@ -19,6 +19,19 @@ _RUN: dict[str, Any] = {"type": Path, "help": "the run's folder, or its id"}
 EXPORTS = ("html", "csv", "projector")
 SEEDED_MAPS = ("tsne", "umap")
 
+SETTING_OPTIONS: dict[str, str] = {
+    "epochs": "--epochs",
+    "latent_dim": "--latent",
+    "hidden": "--hidden",
+    "batch_size": "--batch",
+    "strength": "--lambda",
+    "pretrain_epochs": "--pretrain-epochs",
+    "pretraining": "--pretraining",
+    "start": "--start",
+    "clamped_epochs": "--clamped",
+}
+"""Settings of models that have an option of their own."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -199,9 +212,11 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
     train.add_argument("--out", type=Path, metavar="DIR", help="the run's folder, empty or new")
     train.add_argument("--subset", type=_positive, metavar="N", help="train on N samples only")
     train.add_argument("--split", action="store_true", help="train on the train part alone")
-    train.add_argument("--latent", type=_positive, metavar="J", help="latent dimensions")
+    train.add_argument(
+        "--latent", dest="latent_dim", type=_positive, metavar="J", help="latent dimensions"
+    )
     train.add_argument("--hidden", type=_widths, metavar="500,500,2000", help="hidden widths")
-    train.add_argument("--batch", type=_positive, help="batch size")
+    train.add_argument("--batch", dest="batch_size", type=_positive, metavar="N", help="batch size")
     train.add_argument("--lambda", dest="strength", type=float, help="Lambda-Hot's lambda")
     train.add_argument(
         "--pretrain-epochs", type=_whole, metavar="N", help="epochs of VaDE's pretraining"
@@ -216,6 +231,7 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
     )
     train.add_argument(
         "--clamped",
+        dest="clamped_epochs",
         type=_whole,
         metavar="N",
         help="hold the start's clusters for the first N epochs; 0 sets them free at once",

@@ -14,6 +14,22 @@ from vade_core.projection import LENSES
 from vade_core.runs import RunConfig
 
 
+class UnknownSetting(ValueError):
+    """A setting that a model has not.
+
+    Attributes
+    ----------
+    title : str
+        The model's, for people.
+    setting : str
+    """
+
+    def __init__(self, title: str, setting: str) -> None:
+        super().__init__(f"{title} has no setting {setting!r}: leave it out.")
+        self.title = title
+        self.setting = setting
+
+
 def configure(
     *,
     model: str = "vade",
@@ -182,7 +198,7 @@ def chosen_parameters(
         parameters["clamped_epochs"] = min(round(share * asked["epochs"]), asked["epochs"] - 1)
     for name, value in asked.items():
         if name not in accepted:
-            raise ValueError(f"{entry.title} has no setting {name!r}: leave it out.")
+            raise UnknownSetting(entry.title, name)
         usual = accepted[name].default
         if _is_number(usual) and not _is_number(value):
             raise ValueError(f"{entry.title}'s {name} is a number, such as {usual}, not {value!r}.")

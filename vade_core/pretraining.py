@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vade_core.draws import uniform
 from vade_core.mixture import kl_to_standard_normal
 from vade_core.networks import Networks, sample_posterior
+from vade_core.presets import layer_by_layer
 from vade_core.training import BatchLoss, Phase
 
 
@@ -95,14 +96,15 @@ def variational(networks: Networks, epochs: int, rate: float) -> list[Phase]:
 def stacked(networks: Networks, epochs: int, rate: float) -> list[Phase]:
     """Layer by layer, then end to end: a stacked autoencoder, the paper's pretraining.
 
-    Each layer gets half of ``epochs``, the whole of it ``epochs``; the paper gives no numbers.
+    What each layer gets is said by :func:`vade_core.presets.layer_by_layer`.
     """
     pairs = layer_pairs(networks)
+    *of_layers, of_the_whole = layer_by_layer(epochs, len(pairs))
     phases = [
         Phase(
             "pretrain",
             f"Pretraining layer {layer + 1} of {len(pairs)}",
-            max(1, epochs // 2),
+            of_layers[layer],
             loss=_layer_loss(networks, layer),
             modules=(networks,),
             parameters=partial(_layer_parameters, networks, layer),
@@ -110,7 +112,7 @@ def stacked(networks: Networks, epochs: int, rate: float) -> list[Phase]:
         )
         for layer in range(len(pairs))
     ]
-    return phases + autoencoder(networks, epochs, rate)
+    return phases + autoencoder(networks, of_the_whole, rate)
 
 
 def layer_pairs(networks: Networks) -> list[tuple[nn.Linear, nn.Linear]]:

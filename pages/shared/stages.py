@@ -17,6 +17,7 @@ import streamlit as st
 from pages.shared.session import duration, percent
 from vade_core.archive_checks import is_number
 from vade_core.models import MODELS
+from vade_core.presets import layer_by_layer
 from vade_core.runs import RUNNING_STATES, UNTRAINED, RunConfig
 
 Line = Mapping[str, Any]
@@ -242,9 +243,11 @@ def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     """
     plan: dict[str, int | None] = {}
     if (pretraining := parameters.get("pretraining")) is not None:
-        epochs = _count(parameters.get("pretrain_epochs"))
-        # Layer by layer, every layer has epochs of its own.
-        plan["pretrain"] = None if pretraining == "stacked" and epochs else epochs
+        epochs = plan["pretrain"] = _count(parameters.get("pretrain_epochs"))
+        if pretraining == "stacked" and epochs:
+            widths = parameters.get("hidden")
+            known = isinstance(widths, list | tuple)
+            plan["pretrain"] = sum(layer_by_layer(epochs, len(widths) + 1)) if known else None
         if pretraining == "none":
             plan["pretrain"] = 0
     if (start := parameters.get("start")) is not None:

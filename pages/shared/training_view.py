@@ -87,7 +87,7 @@ def draw_live(mood: str, planned: Sequence[Stage] = ()) -> None:
         if run_id is None:
             _draw_nothing_yet(planned, places)
         elif run is not None:
-            _draw_head(run, [summary["id"] for summary in queued], places)
+            _draw_head(run, active, [summary["id"] for summary in queued], places)
         with places["others"]:
             _draw_others([each for each in [*active, *queued] if each["id"] != run_id])
         with places["panels"]:
@@ -114,18 +114,22 @@ def _draw_nothing_yet(planned: Sequence[Stage], places: dict[str, Any]) -> None:
     )
 
 
-def _draw_head(run: Run, queue: list[str], places: dict[str, Any]) -> None:
+def _draw_head(
+    run: Run, active: Sequence[dict[str, Any]], queue: list[str], places: dict[str, Any]
+) -> None:
     status, config, lines = run.status(), run.config, cached_metrics(run)
     state = status["state"]
     going = state in RUNNING_STATES
     with places["head"]:
         st.header(
-            f"{model_title(config.model)} on {config.dataset}, K = {config.clusters}",
+            f"{model_title(config.model)} on {config.dataset}, K = {config.clusters}, "
+            f"seed {config.seed}",
             width="stretch",
         )
         _draw_controls(run, state)
     begun = any(line["phase"] != UNTRAINED for line in lines)
-    places["words"].markdown(words_of(status, queue, run.id, begun))
+    said = _waiting_words(run, active, queue) if state == "queued" else words_of(status, begun)
+    places["words"].markdown(said)
     if state == "failed":
         with places["error"]:
             fail(str(status.get("error") or "It failed without a word."))
@@ -163,12 +167,8 @@ def _draw_others(others: list[dict[str, Any]]) -> None:
     for summary in others:
         run_id, state = summary["id"], summary["state"]
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            what = f"{model_title(summary['model'])} on {summary['dataset']}"
             now = {"queued": "Waiting", "paused": "Paused"}.get(state, "Training now")
-            st.markdown(
-                f"**{now}:** {what}, K = {summary['clusters']}, seed {summary['seed']}",
-                width="stretch",
-            )
+            st.markdown(f"**{now}:** {_what(summary)}", width="stretch")
             st.button("Show", key=f"train-show-{run_id}", on_click=_show, args=(run_id, notes))
             if state == "queued":
                 st.button(
@@ -282,13 +282,26 @@ def _show(run_id: str, notes: dict[str, Any]) -> None:
     notes.update(to_show=run_id, again=True)
 
 
-def words_of(status: dict[str, Any], queue: list[str], run_id: str, begun: bool = True) -> str:
+def _what(summary: dict[str, Any]) -> str:
+    title = model_title(summary["model"])
+    return f"{title} on {summary['dataset']}, K = {summary['clusters']}, seed {summary['seed']}"
+
+
+def _waiting_words(run: Run, active: Sequence[dict[str, Any]], queue: list[str]) -> str:
+    """What a run in the queue waits for."""
+    before = queue.index(run.id) if run.id in queue else 0
+    ahead = [
+        f"{_what(each)}, which {'is paused' if each['state'] == 'paused' else 'trains now'}"
+        for each in active
+    ]
+    if before:
+        ahead.append(f"{before} more that wait{'' if before > 1 else 's'}")
+    return f"Waiting for {', and for '.join(ahead)}." if ahead else "Waiting for its turn."
+
+
+def words_of(status: dict[str, Any], begun: bool = True) -> str:
     """What is going on, in a sentence or two; `begun` says whether an epoch was ever trained."""
     state, words = status["state"], str(status.get("words") or "")
-    if state == "queued":
-        before = queue.index(run_id) if run_id in queue else 0
-        others = f", behind {before} other{'s' if before > 1 else ''}" if before else ""
-        return f"Waiting for its turn{others}."
     if state == "finished":
         return "Finished. The run is kept: open it to explore, or start another."
     if state == "stopped" and not begun:
