@@ -16,7 +16,7 @@ from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, 
 from pages.shared.part_of_page import go_to_part, part
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import commonest_classes
-from pages.shared.session import fail, model_title, open_run, percent
+from pages.shared.session import fail, model_title, open_run, percent, tell_of_others
 from pages.shared.studio import (
     Settings,
     draw_studio,
@@ -24,6 +24,7 @@ from pages.shared.studio import (
     settings_of,
     studio_message,
     told_settings,
+    words_of_settings,
 )
 from pages.shared.studio_acc import (
     acc_spec,
@@ -130,7 +131,9 @@ def note_beginning(run: Run) -> None:
         st.session_state[begin] = st.session_state[now]
     elif begin not in st.session_state:
         asked = {name: st.query_params.get(name) for name in LINK_NAMES}
-        st.session_state[begin] = settings_of(asked | {"sorted": asked["order"]})
+        taken = settings_of(asked | {"sorted": asked["order"]})
+        tell_of_others(asked, words_of_settings(taken))
+        st.session_state[begin] = taken
 
 
 @st.fragment

@@ -18,6 +18,7 @@ from pages.shared.exploration_choice import (
     choice_from_link,
     link_of_choice,
     usual_choice,
+    words_of_choice,
 )
 from pages.shared.exploration_message import why_no_drawing
 from pages.shared.front_door import enter_by_the_front_door
@@ -25,7 +26,7 @@ from pages.shared.interpolation import draw_interpolation, path_npz
 from pages.shared.networks import SERVER_SENTENCE, cached_model, draw_networks, has_model
 from pages.shared.run_choice import WIDE, choose_run, readable_summaries, say_no_runs
 from pages.shared.run_map import commonest_classes
-from pages.shared.session import fail, held_notes, open_run, stamp_of
+from pages.shared.session import fail, held_notes, open_run, stamp_of, tell_of_others
 from vade_core.colours import legend_of_numbers
 from vade_core.run_frames import frame_title
 from vade_core.runs import CHECKPOINT, CONFIG, RUNNING_STATES, STAGE, Run, RunError
@@ -106,9 +107,10 @@ def chosen_frame(run: Run) -> int | None:
     options = [*earlier, run.frame_numbers()[-1]]
     key = f"ip-frame-{run.id}"
     if st.session_state.get(key) not in options:
-        asked = st.query_params.get("frame", "")
-        wanted = int(asked) if asked.isdecimal() else options[-1]
-        st.session_state[key] = wanted if wanted in options else options[-1]
+        asked = st.query_params.get("frame")
+        wanted = next((number for number in options if str(number) == asked), options[-1])
+        tell_of_others({"frame": asked}, {"frame": str(wanted)})
+        st.session_state[key] = wanted
     chosen = st.select_slider(
         "Epoch",
         options,
@@ -154,9 +156,14 @@ def starting_choice(run: Run, found: Exploration, usual: Choice) -> Choice:
     asks for nothing is the navigation's: then it goes on as the page was left.
     """
     asked = choice_from_link(st.query_params)
-    note = held_notes(STARTS).setdefault(run.id, {})
+    notes = held_notes(STARTS)
+    written_here = any(each.get("link") == asked for each in notes.values())  # of another run
+    note = notes.setdefault(run.id, {})
     if "start" not in note or (note.get("link") is not None and asked != note["link"]):
         note["start"] = asked or note.get("link") or {}
+        if not written_here:
+            said = {name: st.query_params[name] for name in asked}
+            tell_of_others(said, words_of_choice(checked_choice(asked, found, usual)))
     return checked_choice(note["start"], found, usual)
 
 

@@ -217,6 +217,7 @@ def test_a_studio_begins_with_the_link_and_comes_back_as_it_was_left(runs: Path)
     begin = app.session_state[f"cs-begin-{VADE}"]
     assert begin == {**DEFAULTS, "count": 4, "temperature": 0.5}
     assert link_of(app)["temperature"] == "0.5"
+    assert not app.toast
     # What the browser tells when a slider is let go.
     left = {**DEFAULTS, "count": 9, "seed": 31}
     app.session_state[f"cs-now-{VADE}"] = left
@@ -225,6 +226,8 @@ def test_a_studio_begins_with_the_link_and_comes_back_as_it_was_left(runs: Path)
     assert app.session_state[f"cs-begin-{VADE}"] == left
     assert (link_of(app)["count"], link_of(app)["seed"]) == ("9", "31")
     assert "temperature" not in link_of(app)
+    told = opened(run=VADE, count="many", temperature="1.00", seed="2000", order="gamma").toast
+    assert [one.value.split(" is ")[0] for one in told] == ["The link's count", "The link's seed"]
 
 
 def test_counting_all_samples_gives_the_acc_of_the_run(runs: Path) -> None:

@@ -36,6 +36,7 @@ from vade_core.cli import main
 from vade_core.rebuild import load_model
 from vade_core.runs import CHECKPOINT, FRAMES, Run
 
+LEFT_OUT = "The link's {} is none that there is here: another one is taken."
 VADE, PLANE, HOT, OWN, DEC = "vade-small", "vae-plane", "hot-small", "own-small", "dec-small"
 
 
@@ -172,9 +173,13 @@ def test_the_place_on_the_path_is_kept_in_the_link_and_on_the_way_back(
     app.query_params.clear()  # the navigation leaves them behind
     app.switch_page("pages/interpolate.py").run()
     assert (shown["start"].t, shown["start"].a) == (0.8, "p7")
+    assert not app.toast
     app.query_params["t"] = "1.5"
     app.run()
     assert shown["start"].t == 0.5
+    assert [one.value for one in app.toast] == [LEFT_OUT.format("t")]
+    assert not app.run().toast
+    assert not opened(run=VADE, t="0.250", corners="p1.p2.p3.c0").toast
 
 
 def test_an_earlier_epoch_is_shown_with_the_networks_of_then(
@@ -185,12 +190,16 @@ def test_an_earlier_epoch_is_shown_with_the_networks_of_then(
     app = opened(run=HOT, frame=str(first))
     assert app.select_slider(key=f"ip-frame-{HOT}").value == first
     np.testing.assert_array_equal(shown["found"].latents, run.frame(first).latents)
+    assert not app.toast
     (early,) = {shown["digest"]}
     app.select_slider(key=f"ip-frame-{HOT}").set_value(last).run()
     np.testing.assert_array_equal(shown["found"].latents, run.frame(last).latents)
     assert shown["digest"] != early
     assert "frame" not in link_of(app)
     assert not opened(run=VADE).select_slider
+    app = opened(run=HOT, frame="99")
+    assert app.select_slider(key=f"ip-frame-{HOT}").value == last
+    assert [one.value for one in app.toast] == [LEFT_OUT.format("frame")]
 
 
 def test_a_choice_travels_to_another_run_of_the_same_points(
@@ -201,6 +210,11 @@ def test_a_choice_travels_to_another_run_of_the_same_points(
     assert not app.exception
     assert shown["found"].name == HOT
     assert shown["start"].a == "p3"
+    # What another run has not is left behind, and no link is to blame.
+    app = opened(run=PLANE, view="plane")
+    app.selectbox(key="ip-run").select(VADE).run()
+    assert shown["start"].view != "plane"
+    assert not app.toast
 
 
 @pytest.mark.parametrize(

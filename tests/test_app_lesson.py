@@ -220,6 +220,10 @@ def test_answers_live_in_the_link_and_outlive_a_reload(recorded: Path) -> None:
 def test_a_link_to_no_step_opens_the_first(nothing: Path, asked: str) -> None:
     app = opened(step=asked)
     assert link_of(app)["step"] == "1"
+    assert [one.value for one in app.toast] == [
+        "The link's step is none that there is here: another one is taken."
+    ]
+    assert not app.run().toast
 
 
 def test_a_broken_run_is_named_and_the_lesson_goes_on(recorded: Path) -> None:

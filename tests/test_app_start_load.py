@@ -224,7 +224,7 @@ def test_filters_narrow_the_list_and_go_into_the_link(runs: Path) -> None:
 def test_what_a_link_asks_for_and_there_is_not_is_told_once(runs: Path) -> None:
     app = opened_page("load", model="nonsense", order="best")
     (told,) = app.toast
-    assert told.value == "The link's model is none that there is here: it is left out."
+    assert told.value == "The link's model is none that there is here: another one is taken."
     assert app.selectbox(key="load-order").value == "best"
     assert "model" not in link_of(app)
     assert not app.run().toast

@@ -17,6 +17,7 @@ __all__ = [
     "Choice",
     "checked_choice",
     "choice_from_link",
+    "words_of_choice",
     "link_of_choice",
     "usual_choice",
 ]
@@ -216,8 +217,16 @@ def choice_from_link(query: Mapping[str, str]) -> dict[str, Any]:
 
 def link_of_choice(choice: Choice, usual: Choice) -> dict[str, str | None]:
     """What a link says of a choice; None for what is as usual."""
-    found: dict[str, str | None] = {}
-    for name, value in asdict(choice).items():
-        text = BETWEEN.join(value) if isinstance(value, tuple) else str(value)
-        found[name] = None if value == getattr(usual, name) else text
-    return found
+    as_usual = words_of_choice(usual)
+    return {
+        name: None if words == as_usual[name] else words
+        for name, words in words_of_choice(choice).items()
+    }
+
+
+def words_of_choice(choice: Choice) -> dict[str, str]:
+    """A choice in the words of a link."""
+    return {
+        name: BETWEEN.join(value) if isinstance(value, tuple) else str(value)
+        for name, value in asdict(choice).items()
+    }

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from pages.shared.session import tell_left_out
+
 __all__ = [
     "Guess",
     "Said",
@@ -110,8 +112,11 @@ def asked_step(n_steps: int) -> int:
     asked = st.query_params.get("step"), st.query_params.get(PARAMETER)
     step, said = asked
     before = st.session_state.get(LINKED, (None, None))
-    if not acted and step != before[0] and step in {str(n + 1) for n in range(n_steps)}:
-        st.session_state[STEP] = int(step) - 1
+    if not acted and step is not None and step != before[0]:
+        if step in {str(n + 1) for n in range(n_steps)}:
+            st.session_state[STEP] = int(step) - 1
+        else:
+            tell_left_out("step")
     if not acted and said and said != before[1]:
         st.session_state[SAID] = read_said(said, n_steps)
         # Sliders and the like begin with what the link says.

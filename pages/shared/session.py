@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import atexit
 import json
+import math
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -165,7 +166,7 @@ def take_from_link(key: str, name: str, default: Any, known: Collection[str] | N
     asked = st.query_params.get(name)
     if asked is not None and known is not None and asked not in known:
         if name != "run":  # of which the page itself tells
-            st.toast(f"The link's {name} is none that there is here: it is left out.")
+            tell_left_out(name)
         asked = None
     if asked is not None and asked != st.session_state.get(f"{key}:link"):
         st.session_state[key] = asked
@@ -173,6 +174,34 @@ def take_from_link(key: str, name: str, default: Any, known: Collection[str] | N
         known is not None and st.session_state[key] not in {default, *known}
     ):
         st.session_state[key] = default
+
+
+def tell_left_out(name: str) -> None:
+    """Tell that the link asks for something that there is not."""
+    st.toast(f"The link's {name} is none that there is here: another one is taken.")
+
+
+def tell_of_others(asked: Mapping[str, str | None], taken: Mapping[str, str]) -> None:
+    """Tell of each value that a link asks for, where another one is taken.
+
+    Parameters
+    ----------
+    asked : mapping of str to str or None
+        By the names in the address; None where it says nothing.
+    taken : mapping of str to str
+        What the page took, in the words of the address.
+    """
+    for name, value in asked.items():
+        if value is not None and not _alike(value, taken[name]):
+            tell_left_out(name)
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two words say the same, as texts or as numbers: 0.50 and 0.5 do."""
+    try:
+        return one == other or math.isclose(float(one), float(other), abs_tol=1e-3)
+    except ValueError:
+        return False
 
 
 def held_notes(name: str) -> dict[str, Any]:

@@ -36,6 +36,7 @@ __all__ = [
     "settings_of",
     "studio_message",
     "told_settings",
+    "words_of_settings",
 ]
 
 ASSETS = Path(__file__).parents[2] / "assets" / "studio"
@@ -95,12 +96,22 @@ def settings_in_link(settings: Settings) -> dict[str, str]:
     >>> settings_in_link({"count": 10, "temperature": 0.5, "seed": 0, "sorted": True})
     {'temperature': '0.5', 'order': 'gamma'}
     """
-    words = {
-        name: f"{settings[name]:g}"
-        for name in ("count", "temperature", "seed")
-        if settings[name] != DEFAULTS[name]
+    usual = words_of_settings(DEFAULTS)
+    return {
+        name: words for name, words in words_of_settings(settings).items() if words != usual[name]
     }
-    return words | ({"order": "gamma"} if settings["sorted"] else {})
+
+
+def words_of_settings(settings: Settings) -> dict[str, str]:
+    """Settings in the words of a link.
+
+    Examples
+    --------
+    >>> words_of_settings({"count": 10, "temperature": 0.5, "seed": 0, "sorted": False})
+    {'count': '10', 'temperature': '0.5', 'seed': '0', 'order': 'drawn'}
+    """
+    numbers = {name: f"{settings[name]:g}" for name in ("count", "temperature", "seed")}
+    return numbers | {"order": "gamma" if settings["sorted"] else "drawn"}
 
 
 def latents_of(

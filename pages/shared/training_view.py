@@ -320,8 +320,7 @@ def words_of(status: dict[str, Any], begun: bool = True) -> str:
     else:
         said = f"{words}."
     if status.get("phase") == "pretrain":
-        said += " The map shows its latents, anew every few epochs and after every step."
-        said += " Clusters come later."
+        said += " The map follows every few epochs and after a step; clusters come later."
     return f"**Paused.** {said}" if state == "paused" else said
 
 
