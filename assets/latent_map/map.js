@@ -68,6 +68,7 @@ class LatentMap {
     this.observer.observe(this.find("stage"));
     this.observer.observe(this.find("track"));
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
+    this.narrow = matchMedia("(width <= 640px)"); // as in map.css: the legend stands below
     this.onCalm = () => this.change(() => (this.player.stepwise = this.calm.matches));
     this.calm.addEventListener("change", this.onCalm);
     this.onCalm();
@@ -361,10 +362,13 @@ class LatentMap {
   #refit() {
     const { camera, margins } = this;
     const { scale } = this.theme;
-    const legend = scale * (camera.width > 700 ? 200 : camera.width > 340 ? 100 : 20);
+    const beside = camera.width > 700 ? 200 : camera.width > 340 ? 100 : 20;
+    const below = this.narrow.matches;
+    const legend = scale * (below ? 24 : beside);
     // The title and the caption stand beside the map where there is room, else above and below.
     const isWide = (camera.width - legend - camera.height) / 2 > 210 * scale;
-    const [top, bottom] = isWide ? [20, 20] : [100 * scale, 40 * scale];
+    const room = below ? 52 + this.find("legend").clientHeight : 40;
+    const [top, bottom] = isWide && !below ? [20, 20] : [100 * scale, room * scale];
     if (this.header.preview) Object.assign(margins, { left: 14, right: 14, top: 34, bottom: 14 });
     else Object.assign(margins, { left: 24, right: legend, top, bottom });
     this.home = camera.homeFor(this.store.bounds(), margins);

@@ -32,6 +32,9 @@ STYLE = """
 @media (max-width: 1100px) {
   [class*="st-key-figures-"] { grid-template-columns: repeat(auto-fit, minmax(11.8rem, 1fr)); }
 }
+@media (max-width: 640px) {
+  [class*="st-key-figures-"] { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
 .vx-of-start { margin-top: .1rem; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .vx-of-start span { opacity: .8; }
 .vx-of-start b { font-weight: 600; white-space: nowrap; }

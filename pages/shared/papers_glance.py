@@ -45,7 +45,11 @@ STYLE = f"""
   color-mix(in srgb, {WRONG} 55%, transparent) 5px 8px); }}
 .pg-not-measured {{ background: color-mix(in srgb, currentColor 17%, transparent); }}
 .pg-number {{ text-align: right; opacity: .85; }}
-@media (max-width: 1000px) {{ .pg {{ grid-template-columns: 1fr; }} }}
+@media (max-width: 1000px) {{ .pg {{ grid-template-columns: minmax(0, 1fr); }} }}
+@media (max-width: 640px) {{
+  .pg-tables {{ grid-template-columns: minmax(0, 1fr) max-content; }}
+  .pg-tables > :nth-child(3n + 1) {{ grid-column: 1 / -1; margin-top: .3rem; }}
+}}
 </style>
 """
 

@@ -1,0 +1,85 @@
+"""The app on a telephone: thirty students have the same link, and few of them a laptop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import AppServer
+from vade_core.cli import main
+
+pytestmark = pytest.mark.browser
+
+PAGES = ("", "lesson", "train", "load", "time-machine", "clusters", "interpolate", "compare")
+PAGES = (*PAGES, "how-many-clusters", "papers")
+
+# Words that lie outside the window, where no finger can bring them in.
+CUT_OFF = """() => {
+  const found = [];
+  const within = (element) => {
+    for (let e = element; e && e.dataset?.testid !== "stMain"; e = e.parentElement) {
+      const { overflowX, position, textOverflow } = getComputedStyle(e);
+      if (["auto", "scroll"].includes(overflowX) || textOverflow === "ellipsis") return true;
+      if (position === "fixed") return true;
+    }
+    return false;
+  };
+  for (const element of document.querySelectorAll("[data-testid=stMain] *")) {
+    const own = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
+    if (!own || !element.checkVisibility({ opacityProperty: true, visibilityProperty: true }))
+      continue;
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const { left, right, width } = range.getBoundingClientRect();
+    if (width > 1 && (right > innerWidth + 1 || left < -1) && !within(element))
+      found.push(`${element.tagName}.${element.className}: ${element.textContent.slice(0, 40)}`);
+  }
+  return found;
+}"""
+
+
+def _train(root: Path) -> None:
+    words = ["train", "--dataset", "digits", "--subset", "300", "--hidden", "16,16"]
+    words += ["--preset", "short", "--pretrain-epochs", "2", "--epochs", "2", "--maps", "pca"]
+    for name, seed in (("one", "0"), ("two", "1")):
+        assert main([*words, "--seed", seed, "--out", str(root / name)]) == 0
+
+
+def test_nothing_is_cut_off_and_the_map_has_its_classes_below(
+    chromium: Any, app_server: AppServer
+) -> None:
+    _train(app_server.runs)
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    cut: dict[str, list[str]] = {}
+    for name in PAGES:
+        page.goto(f"{app_server.url}/{name}")
+        page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+        page.wait_for_timeout(1500)
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, name
+        if found := page.evaluate(CUT_OFF):
+            cut[name] = found
+
+        if name == "time-machine":
+            page.locator(".lm-entry").first.wait_for()
+            page.wait_for_timeout(500)
+            title, legend, foot, stage = (
+                page.locator(f".lm-{part}").first.bounding_box()
+                for part in ("title", "legend", "foot", "stage")
+            )
+            assert title["y"] + title["height"] < legend["y"]
+            assert legend["y"] + legend["height"] <= foot["y"] + 1
+            # Between them there is room for the map.
+            assert legend["y"] - title["y"] - title["height"] > stage["height"] / 3
+        if name == "clusters":
+            page.locator(".cs[data-ready] .cs-samples canvas").first.wait_for()
+            sample = page.locator(".cs-samples canvas").first.bounding_box()
+            assert sample["width"] > 30
+            assert not page.locator(".cs-real").first.is_visible()
+    assert cut == {}
+    context.close()
