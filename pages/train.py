@@ -10,6 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.front_door import enter_by_the_front_door
+from pages.shared.part_of_page import lead_to
 from pages.shared.run_choice import keep_run
 from pages.shared.session import fail
 from pages.shared.train_settings import (
@@ -25,6 +26,8 @@ from pages.shared.training_view import draw_live, queue_mood, queue_words
 
 enter_by_the_front_door()
 
+NARROW = 860  # pixels of a window: up to them there is no room for settings beside results
+STARTS = "train-starts"
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 2rem;
@@ -49,9 +52,10 @@ STYLE = """
 .st-key-train-page :has(.st-key-train-head) { background-color: inherit; }
 [data-testid="stLayoutWrapper"]:has(> .st-key-train-head) { position: sticky; top: 3.75rem;
   z-index: 50; padding: .3rem 0; margin: -.3rem 0; }
-/* Where there is no room beside them, what trains comes first. */
-@media (max-width: 860px) {
+/* Where there is no room beside them, what trains comes first; where nothing does, they do. */
+@media (max-width: NARROW) {
   .st-key-train-page { flex-direction: column-reverse; }
+  .st-key-train-page:has(.st-key-train-nothing) { flex-direction: column; }
   .st-key-train-page > div, .st-key-train-settings { width: 100% !important; }
   .st-key-train-settings { max-height: none; }
 }
@@ -68,7 +72,7 @@ STYLE = """
 [data-testid="stStatusWidget"] { display: none; }
 .st-key-train-words p { font-size: 1.15rem; }
 </style>
-"""
+""".replace("NARROW", f"{NARROW}px")
 
 
 st.html(STYLE)
@@ -92,6 +96,7 @@ with settings:
     with place:
         if started and asked is not None:
             start(asked)
+            st.session_state[STARTS] = st.session_state.get(STARTS, 0) + 1
         for reason in reasons:
             fail(reason)
         working = jobs()
@@ -107,6 +112,8 @@ write_link(shown)
 if shown and shown != st.session_state.get("train-kept"):
     st.session_state["train-kept"] = shown
     keep_run("train", shown)
+if starts := st.session_state.get(STARTS):
+    lead_to("train-results", f"start {starts}", below=NARROW)
 with live:
     # At rest it still looks now and then: somebody else may start a run.
     st.fragment(draw_live, run_every=1 if mood else 5)(mood, planned(asked))

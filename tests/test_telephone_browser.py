@@ -83,3 +83,37 @@ def test_nothing_is_cut_off_and_the_map_has_its_classes_below(
             assert not page.locator(".cs-real").first.is_visible()
     assert cut == {}
     context.close()
+
+
+def test_start_is_found_at_once_and_leads_to_what_trains(
+    chromium: Any, app_server: AppServer
+) -> None:
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{app_server.url}/train?dataset=digits&subset=300&epochs=400")
+    settings, words = page.locator(".st-key-train-settings"), page.locator(".st-key-train-words")
+    words.wait_for()
+    assert settings.bounding_box()["y"] < words.bounding_box()["y"]
+    page.locator(".st-key-train-start button").first.tap()
+    heading = page.get_by_role("heading", name="VaDE on digits")
+    heading.wait_for()
+    page.wait_for_timeout(3000)
+    assert 0 < heading.bounding_box()["y"] < 200
+    assert settings.bounding_box()["y"] > words.bounding_box()["y"]
+    # Who then reads the settings is left there, also when the page is drawn anew.
+    seed = page.locator(".st-key-train-seed input").first
+    places: list[float] = []  # what stands above grows until the curves and the map are there
+    while len(places) < 3 or len(set(places[-3:])) > 1:
+        places.append(round(seed.bounding_box()["y"]))
+        page.wait_for_timeout(1000)
+        assert len(places) < 60
+    seed.fill("3")
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(3000)
+    assert 0 < seed.bounding_box()["y"] < 844
+    page.get_by_role("button", name="Stop").first.click()
+    page.get_by_text("Stopped").first.wait_for()
+    context.close()

@@ -12,7 +12,7 @@ from typing import Any
 
 import streamlit as st
 
-__all__ = ["go_to_part", "note_page", "part"]
+__all__ = ["go_to_part", "lead_to", "note_page", "part"]
 
 PARAMETER = "part"
 PAGE, VISITS = "page-shown", "page-visits"
@@ -34,7 +34,27 @@ def go_to_part() -> None:
     """Go to the part that the link names, once a visit; call it at the end of a page."""
     if asked := st.query_params.get(PARAMETER):
         visit = st.session_state.get(VISITS, 0)
-        _component()(key="part-asked", data={"part": asked, "visit": f"{visit} {asked}"})
+        _go_to(f"part-{asked}", f"{visit} {asked}")
+
+
+def lead_to(container: str, occasion: str, *, below: int) -> None:
+    """Go to a container in a window that is too narrow to show it beside the rest.
+
+    Parameters
+    ----------
+    container : str
+        Its key.
+    occasion : str
+        Once for each, however often the page is drawn.
+    below : int
+        Pixels of the window's width up to which it is done.
+    """
+    _go_to(container, occasion, below)
+
+
+def _go_to(container: str, occasion: str, below: int | None = None) -> None:
+    data = {"container": container, "occasion": occasion, "below": below}
+    _component()(key="part-asked", data=data)
 
 
 @functools.cache
@@ -50,8 +70,9 @@ const PATIENCE = 60; // and no page takes so long to come to it
 let last = null;
 
 export default function goToPart({ data }) {
-  if (data.visit === last || !/^[a-z-]+$/.test(data.part)) return;
-  last = data.visit;
+  if (data.occasion === last || !/^[a-z-]+$/.test(data.container)) return;
+  last = data.occasion;
+  if (data.below && !matchMedia(`(width <= ${data.below}px)`).matches) return;
   const began = performance.now();
   const taken = new AbortController();
   // Whoever moves the page himself is not pulled back.
@@ -59,7 +80,7 @@ export default function goToPart({ data }) {
     addEventListener(kind, () => taken.abort(), { signal: taken.signal, capture: true });
   const go = () => {
     if (taken.signal.aborted) return;
-    const found = document.querySelector(`.st-key-part-${data.part}`);
+    const found = document.querySelector(`.st-key-${data.container}`);
     if (found) {
       found.style.scrollMarginTop = "4.5rem"; // below the bar of pages
       found.scrollIntoView({ block: "start" });

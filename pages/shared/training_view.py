@@ -108,7 +108,7 @@ def _draw_nothing_yet(planned: Sequence[Stage], places: dict[str, Any]) -> None:
     places["head"].header("Train a model")
     if planned:
         places["stages"].html(stages_html(planned))
-    places["words"].markdown(
+    places["words"].container(key="train-nothing").markdown(
         "Choose a model and press **Start**. The map begins with the untrained networks, the "
         "curves begin with the first epoch.  \nTraining goes on if you leave or reload this page."
     )
