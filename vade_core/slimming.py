@@ -45,6 +45,7 @@ __all__ = ["Fidelity", "chosen_frames", "fidelity", "slim"]
 
 # The sorting comes after the pretraining.
 PRETRAINING_SHARE = 0.25
+FRAME_WORDS = ("frame", "frame_of_step", "recall")  # what a line says of its frame
 # A map goes to the browser in so many steps: finer ones would be kept for nobody.
 MAP_STEPS = 65_536
 Line = Mapping[str, Any]
@@ -235,7 +236,7 @@ def slim(
 def _write_lines(target: Path, lines: Sequence[Line], recalls: Mapping[int, Any]) -> None:
     text = ""
     for number, line in enumerate(lines):
-        entry = {name: value for name, value in line.items() if name not in ("frame", "recall")}
+        entry = {name: value for name, value in line.items() if name not in FRAME_WORDS}
         if number in recalls:
             entry |= {"frame": True, "recall": recalls[number]}
         text += json.dumps(entry, allow_nan=False) + "\n"

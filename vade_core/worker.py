@@ -163,7 +163,7 @@ class Worker:
         self.recorder.rewind(checkpoint.reports)
         self.reports, self.elapsed = checkpoint.reports, checkpoint.elapsed
         # The maps go on from the last one of the schedule, as if no step had been made.
-        steps = {line["report"] for line in self.run.metrics() if line.get("frame_of_step")}
+        steps = {line.get("report") for line in self.run.metrics() if line.get("frame_of_step")}
         numbers = [number for number in self.run.frame_numbers() if number not in steps]
         if numbers:
             self._maps = self.run.frame(numbers[-1]).maps
