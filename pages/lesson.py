@@ -81,6 +81,17 @@ STYLE = """
 [class*="st-key-ls-dot-"] button { width: 2.3rem; min-height: 2.3rem; padding: 0;
   border-radius: 50%; }
 .st-key-ls-foot [data-testid="stVerticalBlock"], .st-key-ls-foot { align-items: center; }
+/* A telephone: the steps above Back and Next, and nothing of a projector's. */
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding: 4.3rem 1rem 8.5rem; }
+  .st-key-ls-foot { flex-wrap: wrap; gap: .3rem; padding: .45rem 1rem; }
+  [data-testid="stLayoutWrapper"]:has(> .st-key-ls-dots) { order: -1; flex: 1 1 100% !important;
+    width: 100% !important; }
+  .st-key-ls-dots { flex-wrap: nowrap; justify-content: space-between; width: 100%; gap: 0; }
+  .st-key-ls-present { display: none; }
+  .st-key-ls-head h1 { font-size: 1.5rem; }
+  .st-key-ls-body .katex { font-size: .9em; }
+}
 .ls-tiles { display: flex; flex-wrap: wrap; gap: .4rem; }
 .ls-tile { display: flex; flex: 1 1 5rem; gap: 2px; overflow: hidden; border-radius: .4rem;
   font-weight: 650; }

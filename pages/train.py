@@ -59,6 +59,11 @@ STYLE = """
   .st-key-train-page > div, .st-key-train-settings { width: 100% !important; }
   .st-key-train-settings { max-height: none; }
 }
+@media (max-width: 640px) {
+  .st-key-train-head { gap: .4rem; }
+  .st-key-train-head h2 { font-size: 1.25rem; }
+  .st-key-train-head button { padding: .25rem .6rem; }
+}
 .st-key-train-start button { padding: .7rem 1rem; }
 .st-key-train-start button p { font-size: 1.3rem; font-weight: 600; }
 @media (max-height: 780px) {
