@@ -28,6 +28,7 @@ from pages.shared.lesson_runs import LessonRuns
 from pages.shared.lesson_scene import Answer, Question, Scene
 from pages.shared.lesson_vade import belonging, failing, hills, sorting
 from pages.shared.lesson_vae import clouds, few_numbers, one_prior, the_bill
+from pages.shared.part_of_page import lead_to
 from pages.shared.present import begin_presenting, presenting
 from pages.shared.run_choice import readable_summaries
 from pages.shared.session import fail, percent
@@ -124,6 +125,7 @@ def main() -> None:
     except (RunError, OSError) as error:
         fail(str(error))
     draw_foot(step)
+    lead_to("ls-head", f"step {step + 1}", below=640)
 
 
 def turn(step: int) -> None:

@@ -85,6 +85,43 @@ def test_nothing_is_cut_off_and_the_map_has_its_classes_below(
     context.close()
 
 
+def test_a_step_begins_at_its_heading_and_both_ends_of_a_path_can_be_chosen(
+    chromium: Any, app_server: AppServer
+) -> None:
+    _train(app_server.runs)
+    context = chromium.new_context(
+        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+    )
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{app_server.url}/lesson?step=2")
+    head = page.locator(".st-key-ls-head")
+    page.get_by_role("heading", name="Not a point").wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    page.wait_for_timeout(3000)
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 9999)")
+    page.wait_for_timeout(500)
+    # The bar hides nothing at the end of a step.
+    asked, foot = page.locator(".st-key-ls-body"), page.locator(".st-key-ls-foot")
+    end = asked.bounding_box()["y"] + asked.bounding_box()["height"]
+    assert end <= foot.bounding_box()["y"] + 1
+    assert foot.bounding_box()["height"] < 130
+    page.locator(".st-key-ls-next button:visible").first.tap()
+    page.get_by_role("heading", name="What it is paid for").wait_for()
+    page.wait_for_timeout(3000)
+    assert 0 < head.bounding_box()["y"] < 120
+
+    page.goto(f"{app_server.url}/interpolate?run=one")
+    slot = page.locator("button.ip-slot").nth(1)
+    slot.tap()
+    page.locator(".ip-side").scroll_into_view_if_needed()
+    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 9999)")
+    page.wait_for_timeout(500)
+    side = page.locator(".ip-side").bounding_box()
+    assert side["y"] + side["height"] < 844
+    context.close()
+
+
 def test_start_is_found_at_once_and_leads_to_what_trains(
     chromium: Any, app_server: AppServer
 ) -> None:

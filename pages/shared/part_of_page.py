@@ -69,7 +69,10 @@ const SECONDS = 2.5; // what stands above it has been drawn by then
 const PATIENCE = 60; // and no page takes so long to come to it
 let last = null;
 
-export default function goToPart({ data }) {
+export default function goToPart({ parentElement, data }) {
+  const root = parentElement.getRootNode();
+  const around = (root.host ?? parentElement).closest('[data-testid="stElementContainer"]');
+  if (around) around.style.display = "none"; // it shows nothing, and takes no gap
   if (data.occasion === last || !/^[a-z-]+$/.test(data.container)) return;
   last = data.occasion;
   if (data.below && !matchMedia(`(width <= ${data.below}px)`).matches) return;
