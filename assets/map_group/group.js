@@ -127,6 +127,11 @@ class MapGroup {
 
   #drop(member) {
     this.members = this.members.filter((other) => other !== member);
+    if (this.members.length === this.expected.length) return;
+    // What was said of all of them waits until they are there again.
+    this.complete = false;
+    this.rows = [];
+    this.verdict = null;
   }
 
   /** Brings everything into line after a map or its frames have come. */
