@@ -34,11 +34,11 @@ def go_to_part() -> None:
     """Go to the part that the link names, once a visit; call it at the end of a page."""
     if asked := st.query_params.get(PARAMETER):
         visit = st.session_state.get(VISITS, 0)
-        _go_to(f"part-{asked}", f"{visit} {asked}")
+        lead_to(f"part-{asked}", f"{visit} {asked}")
 
 
-def lead_to(container: str, occasion: str, *, below: int) -> None:
-    """Go to a container in a window that is too narrow to show it beside the rest.
+def lead_to(container: str, occasion: str, *, below: int | None = None) -> None:
+    """Go to a container of the page, perhaps only where there is no room for it beside the rest.
 
     Parameters
     ----------
@@ -46,13 +46,9 @@ def lead_to(container: str, occasion: str, *, below: int) -> None:
         Its key.
     occasion : str
         Once for each, however often the page is drawn.
-    below : int
-        Pixels of the window's width up to which it is done.
+    below : int, optional
+        Pixels of the window's width up to which it is done; by default it is done in every window.
     """
-    _go_to(container, occasion, below)
-
-
-def _go_to(container: str, occasion: str, below: int | None = None) -> None:
     data = {"container": container, "occasion": occasion, "below": below}
     _component()(key="part-asked", data=data)
 
