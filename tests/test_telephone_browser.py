@@ -141,6 +141,8 @@ def test_start_is_found_at_once_and_leads_to_what_trains(
     assert settings.bounding_box()["y"] > words.bounding_box()["y"]
     # Who then reads the settings is not pulled back, also when the page is drawn anew. What stands
     # above may still grow: it is the page's own place that must stay.
+    page.locator(".lm-stage").first.wait_for()
+    page.wait_for_timeout(3000)
     scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
     page.locator(".st-key-train-seed input").first.fill("3")
     place = page.evaluate(scrolled)
