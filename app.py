@@ -18,6 +18,7 @@ from pages.shared.front_door import come_in
 from pages.shared.message_queue import mend_message_queue
 from pages.shared.part_of_page import note_page
 from pages.shared.present import draw_present
+from pages.shared.quick_clicks import mend_quick_clicks
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -36,6 +37,7 @@ PAGES = [
 ]
 
 mend_message_queue()
+mend_quick_clicks()
 st.set_page_config(
     page_title="VaDE Explorer",
     page_icon=str(ASSETS / "icon.svg"),

@@ -15,10 +15,10 @@ from pages.shared.run_choice import keep_run
 from pages.shared.session import fail
 from pages.shared.train_settings import (
     draw_settings,
+    draw_start,
     jobs,
     planned,
     shown_id,
-    start,
     take_over_link,
     write_link,
 )
@@ -27,7 +27,6 @@ from pages.shared.training_view import draw_live, queue_mood, queue_words
 enter_by_the_front_door()
 
 NARROW = 860  # pixels of a window: up to them there is no room for settings beside results
-STARTS = "train-starts"
 STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-left: 1rem; padding-right: 2rem;
@@ -90,18 +89,8 @@ with st.container(key="train-page", horizontal=True, gap="medium"):
 problems = take_over_link()
 with settings:
     place, asked, reasons = draw_settings()
-    started = place.button(
-        "Start",
-        type="primary",
-        icon=":material/play_arrow:",
-        width="stretch",
-        key="train-start",
-        disabled=asked is None,
-    )
+    starts = draw_start(place, asked)
     with place:
-        if started and asked is not None:
-            start(asked)
-            st.session_state[STARTS] = st.session_state.get(STARTS, 0) + 1
         for reason in reasons:
             fail(reason)
         working = jobs()
@@ -117,7 +106,7 @@ write_link(shown)
 if shown and shown != st.session_state.get("train-kept"):
     st.session_state["train-kept"] = shown
     keep_run("train", shown)
-if starts := st.session_state.get(STARTS):
+if starts:
     lead_to("train-results", f"start {starts}", below=NARROW)
 with live:
     # At rest it still looks now and then: somebody else may start a run.

@@ -56,6 +56,25 @@ def opened_page(page: str = "start", **query: str) -> AppTest:
     return app
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Add to a failure what the browser showed and what the server said."""
+    report = yield
+    known: dict[str, Any] = getattr(item, "funcargs", {})
+    if call.when != "call" or not report.failed or "app_server" not in known:
+        return report
+    for page in (known[name] for name in ("page", "telephone") if name in known):
+        try:
+            shown = f"{page.url}\n{page.locator('body').inner_text(timeout=2000)}"
+        except Exception as error:  # a browser that hangs must not hide the failure itself
+            shown = f"It could not be read: {error}"
+        report.sections.append(("The page", shown[:4000]))
+    log = known["tmp_path"] / "server.log"
+    if log.exists():
+        report.sections.append(("The server", log.read_text(errors="replace")[-4000:]))
+    return report
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """The recordings that are shipped are no part of a test that does not ask for them."""

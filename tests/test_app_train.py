@@ -21,9 +21,9 @@ from pages.shared import training_view
 from pages.shared.digits import png_of, rows_html
 from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
-from pages.shared.session import job_manager
+from pages.shared.session import held_notes, job_manager
 from pages.shared.stages import stages_brief
-from pages.shared.train_settings import NOTES, shown_id, start
+from pages.shared.train_settings import NOTES, _note_click, draw_start, shown_id
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
@@ -574,6 +574,21 @@ def test_samples_without_a_shape_are_drawn_as_profiles_on_one_scale() -> None:
     assert points == [["61.0", "32.0", "3.0"], ["61.0", "46.5", "32.0"]]
 
 
+class Unpressed(contextlib.nullcontext[None]):
+    """A place for the Start button, which nobody presses."""
+
+    def button(self, *_: Any, **__: Any) -> bool:
+        return False
+
+
+class Pressed(Unpressed):
+    """A place for the Start button, which has just been pressed."""
+
+    def button(self, *_: Any, on_click: Callable[..., None], args: Any, **__: Any) -> bool:
+        on_click(*args)
+        return True
+
+
 class BrokenOff(dict[str, Any]):
     """A session whose state cannot be written to: a click has come that breaks the script off."""
 
@@ -602,11 +617,30 @@ def test_a_second_click_while_a_start_is_prepared_starts_nothing(
     monkeypatch.setattr(job_manager(), "submit", submit_slowly)
     state["train-run"] = "another"
     with contextlib.suppress(RerunException):
-        start(asked)
+        draw_start(Pressed(), asked)
     state.broken = False
-    start(asked)
+    assert draw_start(Pressed(), asked) == 1
     assert len(configs(queue)) == 1
     assert shown_id([], [{"id": "begun"}]) == "begun"
+
+
+def test_a_start_that_is_broken_off_is_made_by_the_next_run_of_the_page_and_once(
+    queue: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(st, "session_state", {})
+    asked = {"model": "vade", "dataset": "digits", "overrides": TINY, "seed": 3}
+    # The run of the page that came with the click never got to the button; the next one, which
+    # another click asked for, finds other settings.
+    _note_click(held_notes(NOTES), asked)
+    for _ in range(2):
+        assert draw_start(Unpressed(), asked | {"seed": 4}) == 1
+    assert [config.seed for config in configs(queue)] == [3]
+    # Nobody waits for an answer that long.
+    _note_click(held_notes(NOTES), asked)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
+    assert draw_start(Unpressed(), asked) == 1
+    assert len(configs(queue)) == 1
 
 
 def test_what_the_buttons_do_is_not_broken_off(

@@ -253,6 +253,32 @@ def test_what_is_switched_off_just_before_a_start_stays_off(
         known.add(new)
 
 
+def test_a_start_is_made_whatever_is_clicked_right_after_it(
+    app_server: AppServer, page: Any
+) -> None:
+    """The second click breaks off the run of the page that came with the first."""
+    click_both = """async (pause) => {
+      const start = document.querySelector("[class*=st-key-train-start] button");
+      const words = [...document.querySelectorAll("label")];
+      const hold = words.find((label) => label.innerText.includes("Hold the clusters first"));
+      start.click();
+      await new Promise((done) => setTimeout(done, pause));
+      hold.querySelector("input, [role=switch]").click();
+    }"""
+
+    def made() -> set[str]:
+        return {s["id"] for s in list_runs([app_server.runs]) if s["state"] != BROKEN}
+
+    page.goto(app_server.url + LINK)
+    page.get_by_role("button", name="Start", exact=True).wait_for()
+    page.get_by_role("switch", name="3. Hold the clusters first").wait_for()
+    for number, pause in enumerate((0, 10, 40, 120, 250)):
+        page.evaluate(click_both, pause)
+        wait_for(lambda n=number: len(made()) == n + 1, f"a run is there after {pause} ms")
+        time.sleep(1.6)  # until the same wish is another one
+    assert len(made()) == 5
+
+
 def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
     page.set_viewport_size({"width": 1280, "height": 720})  # a projector's
     page.goto(app_server.url + LINK)

@@ -4,7 +4,9 @@
  */
 
 const NS = "http://www.w3.org/2000/svg";
-const HEAD = 58;
+/** Of the lines above a column: how high a title's are, and a note's. */
+const TITLE_LINE = 22;
+const NOTE_LINE = 20;
 const GAP = 7;
 const BAR = 46;
 /** A bar must be so high to carry its name. */
@@ -32,6 +34,17 @@ function make(name, attributes, text) {
   for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
   if (text !== undefined) element.textContent = text;
   return element;
+}
+
+/** A text in as many lines as it needs; a word of its own is not broken. */
+function wrap(text, room, measure) {
+  const lines = [];
+  for (const word of text.split(" ")) {
+    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
+    if (lines.length && measure(longer) <= room) lines[lines.length - 1] = longer;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 class RiverView {
@@ -65,6 +78,7 @@ class RiverView {
     svg.setAttribute("width", String(width));
     svg.setAttribute("height", String(height));
     svg.setAttribute("aria-label", label);
+    this.heads = this.#writeHeads(width);
     const places = this.#layOut(width);
     flows.forEach((streams, c) => this.#drawStreams(streams, c, places));
     columns.forEach((column, c) => this.#drawColumn(column, c, places));
@@ -75,19 +89,43 @@ class RiverView {
     });
   }
 
+  /** Lines of the titles and notes, so that neighbours never meet; and how high all of them are. */
+  #writeHeads(width) {
+    const { columns } = this.river;
+    const step = columns.length > 1 ? (width - BAR) / (columns.length - 1) : width;
+    // The outer ones begin and end at the edge, the others lie around the middle of their column.
+    const room = (c) => (c === 0 || c === columns.length - 1 ? (step + BAR) / 2 : step) - 8;
+    const probe = make("text", {});
+    this.svg.append(probe);
+    const measured = (name) => (words) => {
+      probe.setAttribute("class", name);
+      probe.textContent = words;
+      return probe.getComputedTextLength();
+    };
+    const lines = columns.map(({ title, note }, c) => ({
+      title: wrap(title, room(c), measured("rv-title")),
+      note: note ? wrap(note, room(c), measured("")) : [],
+    }));
+    probe.remove();
+    const most = (part) => Math.max(0, ...lines.map((head) => head[part].length));
+    const notes = most("title") * TITLE_LINE;
+    return { lines, notes, height: notes + most("note") * NOTE_LINE + 14 };
+  }
+
   /** Left edge of each column, and top and height of each of its bars. */
   #layOut(width) {
     const { columns, height } = this.river;
+    const head = this.heads.height;
     const most = Math.max(...columns.map(({ nodes }) => nodes.length));
     const total = Math.max(1, ...columns.map(({ nodes }) => nodes.reduce((s, n) => s + n.count, 0)));
-    const unit = (height - HEAD - 4 - GAP * (most - 1)) / total;
+    const unit = (height - head - 4 - GAP * (most - 1)) / total;
     this.unit = unit;
     const step = columns.length > 1 ? (width - BAR) / (columns.length - 1) : 0;
     return columns.map(({ nodes }, c) => {
       // Columns of fewer bars have wider gaps: all are of one height.
       const used = nodes.reduce((s, n) => s + n.count, 0) * unit;
-      const gap = nodes.length > 1 ? (height - HEAD - 4 - used) / (nodes.length - 1) : 0;
-      let top = HEAD;
+      const gap = nodes.length > 1 ? (height - head - 4 - used) / (nodes.length - 1) : 0;
+      let top = head;
       return {
         x: c * step,
         bars: nodes.map(({ count }) => {
@@ -145,13 +183,18 @@ class RiverView {
     return `url(#${id})`;
   }
 
-  #drawColumn({ title, note, nodes }, c, places) {
+  #drawColumn({ nodes }, c, places) {
     const { x, bars } = places[c];
     const isLast = c === places.length - 1 && c > 0;
     const at = { x: c === 0 ? 0 : isLast ? x + BAR : x + BAR / 2 };
     at["text-anchor"] = c === 0 ? "start" : isLast ? "end" : "middle";
-    this.svg.append(make("text", { ...at, class: "rv-title", y: 18 }, title));
-    this.svg.append(make("text", { ...at, y: 42 }, note));
+    const { lines, notes } = this.heads;
+    lines[c].title.forEach((words, i) => {
+      this.svg.append(make("text", { ...at, class: "rv-title", y: 18 + i * TITLE_LINE }, words));
+    });
+    lines[c].note.forEach((words, i) => {
+      this.svg.append(make("text", { ...at, y: notes + 18 + i * NOTE_LINE }, words));
+    });
     nodes.forEach((node, i) => {
       const bar = bars[i];
       const group = make("g", {
