@@ -103,12 +103,14 @@ def test_a_step_begins_at_its_heading_and_both_ends_of_a_path_can_be_chosen(
     page.get_by_role("heading", name="Not a point").wait_for()
     page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
     page.wait_for_timeout(3000)
-    page.evaluate("document.querySelector('[data-testid=stMain]').scrollTo(0, 9999)")
-    page.wait_for_timeout(500)
-    # The bar hides nothing at the end of a step.
-    asked, foot = page.locator(".st-key-ls-body"), page.locator(".st-key-ls-foot")
-    end = asked.bounding_box()["y"] + asked.bounding_box()["height"]
-    assert end <= foot.bounding_box()["y"] + 1
+    # The bar hides nothing at the end of a step. What stands above it may still grow.
+    page.wait_for_function("""() => {
+      document.querySelector('[data-testid=stMain]').scrollTo(0, 99999);
+      const [body, foot] = ["body", "foot"].map((name) =>
+        document.querySelector(`.st-key-ls-${name}`).getBoundingClientRect());
+      return body.bottom <= foot.top + 1;
+    }""")
+    foot = page.locator(".st-key-ls-foot")
     assert foot.bounding_box()["height"] < 130
     page.locator(".st-key-ls-next button:visible").first.tap()
     page.get_by_role("heading", name="What it is paid for").wait_for()
