@@ -45,7 +45,11 @@ CUT_OFF = """() => {
 def telephone(chromium: Any) -> Iterator[Any]:
     """An empty page of a telephone's browser."""
     context = chromium.new_context(
-        viewport={"width": 390, "height": 844}, is_mobile=True, has_touch=True
+        viewport={"width": 390, "height": 844},
+        is_mobile=True,
+        has_touch=True,
+        # By this Streamlit knows that its menu covers the page, and closes it after a choice.
+        user_agent="Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/142.0 Mobile",
     )
     page = context.new_page()
     page.set_default_timeout(60_000)
@@ -154,3 +158,86 @@ def test_start_is_found_at_once_and_leads_to_what_trains(
     assert page.evaluate(scrolled) > place / 2
     page.get_by_role("button", name="Stop").first.click()
     page.get_by_text("Stopped").first.wait_for()
+
+
+def _swipe(page: Any, begin: tuple[float, float], end: tuple[float, float]) -> None:
+    """A finger that comes down, goes along a line in small steps, and leaves."""
+    hand = page.context.new_cdp_session(page)
+
+    def tell(kind: str, *points: tuple[float, float]) -> None:
+        touched = [{"x": x, "y": y} for x, y in points]
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touched})
+
+    tell("touchStart", begin)
+    for step in range(1, 11):
+        (x0, y0), (x1, y1) = begin, end
+        tell("touchMove", (x0 + (x1 - x0) * step / 10, y0 + (y1 - y0) * step / 10))
+        page.wait_for_timeout(20)
+    tell("touchEnd")
+    hand.detach()
+
+
+def test_a_finger_on_the_line_of_time_scrubs_along_it_and_scrolls_across_it(
+    telephone: Any, app_server: AppServer
+) -> None:
+    page = telephone
+    _train(app_server.runs)
+    page.goto(f"{app_server.url}/time-machine?run=one")
+    shown = page.locator(".lm").first
+    page.locator(".lm-entry").first.wait_for()
+    last = int(shown.get_attribute("data-frames") or 0) - 1
+    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+    line = page.locator(".lm-track").first
+    line.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = line.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    scrolled = "document.querySelector('[data-testid=stMain]').scrollTop"
+    before = page.evaluate(scrolled)
+    # Far from the handle: to touch it there would be another frame.
+    _swipe(page, (box["x"] + 40, middle), (box["x"] + 40, middle - 200))
+    page.wait_for_timeout(500)
+    assert page.evaluate(scrolled) > before
+    assert shown.get_attribute("data-frame") == str(last)
+
+    line.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    box = line.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    _swipe(page, (box["x"] + box["width"] - 20, middle), (box["x"] + 15, middle))
+    page.locator(".lm[data-frame='0']").first.wait_for()
+    page.touchscreen.tap(box["x"] + box["width"] - 15, middle)
+    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+
+
+def test_the_menu_closes_after_a_choice_and_figures_are_large_enough(
+    telephone: Any, app_server: AppServer
+) -> None:
+    page = telephone
+    _train(app_server.runs)
+    page.goto(f"{app_server.url}/time-machine?run=one")
+    page.get_by_role("heading", name="Clusters through time").wait_for()
+    page.locator(".rv-title").first.wait_for()
+    # Titles above the columns of the river: none over another.
+    boxes = [each.bounding_box() for each in page.locator(".rv > svg > text").all()]
+    for i, one in enumerate(boxes):
+        for other in boxes[i + 1 :]:
+            apart_x = (
+                one["x"] >= other["x"] + other["width"] or other["x"] >= one["x"] + one["width"]
+            )
+            apart_y = one["y"] + one["height"] <= other["y"] + 6
+            assert apart_x or apart_y or one["y"] + 6 >= other["y"] + other["height"]
+
+    page.get_by_test_id("stExpandSidebarButton").tap()
+    menu = page.get_by_test_id("stSidebar")
+    menu.get_by_role("link", name="Compare").tap()
+    page.get_by_text("Choose two runs").wait_for()
+    page.wait_for_function("document.querySelector('[data-testid=stSidebar]').offsetWidth === 0")
+    page.goto(f"{app_server.url}/compare?runs=one,two")
+    line = page.locator(".vc path[data-series]").first
+    line.wait_for(state="attached")
+    plot = page.locator(".vc clipPath rect").first
+    assert float(plot.get_attribute("width")) > 220
+    digit = page.locator(".vx-rows img").first
+    digit.scroll_into_view_if_needed()
+    assert digit.bounding_box()["width"] > 30

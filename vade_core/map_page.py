@@ -34,6 +34,7 @@ SOURCES = (
     "renderer_canvas.js",
     "names.js",
     "overlay.js",
+    "drag_along.js",
     "scrubber.js",
     "panels.js",
     "snapshot.js",

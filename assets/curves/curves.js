@@ -1,4 +1,5 @@
 const SVG = "http://www.w3.org/2000/svg";
+const NAME_LINE = 24;
 /** How each chart was left, by its key: the zoom comes back when the page does. */
 const remembered = new Map();
 const charts = new WeakMap();
@@ -173,11 +174,13 @@ class Chart {
     const columns = Math.ceil(spec.panels.length / rows);
     const gap = 28;
     const each = (width - gap * (columns - 1)) / columns;
-    svg.setAttribute("height", rows * spec.height);
-    svg.setAttribute("viewBox", `0 0 ${width} ${rows * spec.height}`);
+    const above = Math.max(...spec.panels.map((panel) => this.roomAbove(panel, each)));
+    const high = spec.height + above;
+    svg.setAttribute("height", rows * high);
+    svg.setAttribute("viewBox", `0 0 ${width} ${rows * high}`);
     svg.replaceChildren();
     this.areas = spec.panels.map((panel, i) => this.drawPanel(
-      panel, (i % columns) * (each + gap), Math.floor(i / columns) * spec.height, each,
+      panel, (i % columns) * (each + gap), Math.floor(i / columns) * high, each, above,
     ));
     const shown = this.hover !== null && this.hover >= 0 && this.hover < this.count;
     this.hint.textContent = shown ? spec.titles[this.hover]
@@ -208,8 +211,20 @@ class Chart {
     return wanted;
   }
 
-  drawPanel(panel, x0, y0, width) {
+  /** The widest name with its value. */
+  widestName({ series }) {
+    return Math.max(0, ...series.map(({ name }) => this.textWidth(`${name} 100.0 %`, 17, 600)));
+  }
+
+  /** What names need above the plot, where they would leave it no room beside it. */
+  roomAbove(panel, width) {
+    if (panel.labels !== "beside" || this.widestName(panel) < width * 0.45) return 0;
+    return panel.series.length * NAME_LINE;
+  }
+
+  drawPanel(panel, x0, top, width, above) {
     const { spec, svg } = this;
+    const y0 = top + above;
     const [from, to] = this.span();
     const beside = panel.labels === "beside";
     const at = this.hover !== null && this.hover >= 0 && this.hover < this.count
@@ -220,10 +235,10 @@ class Chart {
       const value = s.values[i] ?? null;
       return { ...s, value, words: value === null ? "" : written(value, panel.unit, true) };
     });
-    const wide = Math.max(0, ...ends.map((e) => this.textWidth(`${e.name} 100.0 %`, 17, 600)));
+    const right = !beside || above ? 8 : this.widestName(panel) + 22;
     const crowded = !beside && this.isCrowded(width);
     const area = {
-      left: x0 + 62, right: x0 + width - (beside ? wide + 22 : 8),
+      left: x0 + 62, right: x0 + width - right,
       top: y0 + (beside ? 34 : crowded ? 86 : 62), bottom: y0 + spec.height - 34,
     };
     const [low, high] = this.range(panel, from, Math.floor(to));
@@ -273,7 +288,8 @@ class Chart {
         }
       }
     }
-    if (beside) this.drawEnds(ends, area, py);
+    if (beside && above) this.drawNames(ends, x0, top, width);
+    else if (beside) this.drawEnds(ends, area, py);
     if (panel.empty) this.drawEmpty(panel, area, py);
     if (this.drag) {
       const [a, b] = [px(this.drag.from), px(this.drag.to)];
@@ -423,6 +439,21 @@ class Chart {
       node(this.svg, "text", { x: area.right + 21, y: end.y + 6, class: "value" },
         `${end.name} ${end.words}`);
     }
+  }
+
+  /** Names and values above the plot, one below the other. */
+  drawNames(ends, x0, top, width) {
+    ends.forEach((end, i) => {
+      const y = top + i * NAME_LINE + 18;
+      node(this.svg, "circle", { cx: x0 + 8, cy: y - 6, r: 6, fill: end.colour });
+      const room = width - 24;
+      let { name } = end;
+      while (name && this.textWidth(`${name}… ${end.words}`, 17, 600) > room) {
+        name = name.slice(0, -1);
+      }
+      const shown = name === end.name ? name : `${name.trimEnd()}…`;
+      node(this.svg, "text", { x: x0 + 20, y, class: "value" }, `${shown} ${end.words}`);
+    });
   }
 
   /** Whether a title and the names beside it need two lines; panels side by side do as one. */

@@ -1,5 +1,7 @@
 /** The line of time: the ACC curve, the phases, what was remarkable, and a handle to drag. */
 
+import { DragAlong } from "./drag_along.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 /** Heights in pixels at the usual size of the type; map.css has their sum. */
 const ROOMS = { top: 26, curve: 46, band: 24 };
@@ -24,22 +26,10 @@ export class Scrubber {
     this.count = 0;
     this.width = 0;
     this.scale = 1;
-    track.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0 || this.count < 1) return;
-      track.setPointerCapture(event.pointerId);
-      this.dragging = true;
-      listener.drag(this.#positionOf(event));
+    new DragAlong(track, {
+      drag: (event) => this.count && listener.drag(this.#positionOf(event)),
+      release: () => this.count && listener.release(),
     });
-    track.addEventListener("pointermove", (event) => {
-      if (this.dragging) listener.drag(this.#positionOf(event));
-    });
-    const stop = () => {
-      if (!this.dragging) return;
-      this.dragging = false;
-      listener.release();
-    };
-    track.addEventListener("pointerup", stop);
-    track.addEventListener("pointercancel", stop);
   }
 
   #positionOf(event) {

@@ -1,5 +1,7 @@
 /** The group's line of time: the ACC curve of every run over its own whole. */
 
+import { DragAlong } from "./drag_along.js";
+
 const SVG_NAME = "http://www.w3.org/2000/svg";
 const SIDE_EDGE = 14;
 const CURVE_TOP = 8;
@@ -18,24 +20,13 @@ export class GroupTrack {
     this.track = track;
     this.svg = track.querySelector("svg");
     this.handle = track.querySelector(".mg-handle");
-    this.dragging = false;
-    track.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      track.setPointerCapture(event.pointerId);
-      this.dragging = true;
-      listener.drag(this.#shareOf(event));
+    this.hand = new DragAlong(track, {
+      drag: (event) => listener.drag(this.#shareOf(event)),
+      release: listener.release,
     });
-    track.addEventListener("pointermove", (event) => {
-      if (this.dragging) listener.drag(this.#shareOf(event));
-    });
-    const stop = () => {
-      if (!this.dragging) return;
-      this.dragging = false;
-      listener.release();
-    };
-    track.addEventListener("pointerup", stop);
-    track.addEventListener("pointercancel", stop);
   }
+
+  get dragging() { return this.hand.active; }
 
   #shareOf(event) {
     const left = this.track.getBoundingClientRect().left + SIDE_EDGE;

@@ -26,6 +26,20 @@ __all__ = [
 Row = tuple[str, NDArray[Any]]
 
 
+# On a telephone a name stands above its row, which then has the whole width, eight to a line.
+STYLE = """
+<style>
+.vx-rows { display: grid; grid-template-columns: max-content minmax(0, 1fr); gap: 8px 14px;
+  font-size: 16px; }
+@media (max-width: 640px) {
+  .vx-rows { grid-template-columns: minmax(0, 1fr); gap: 4px; }
+  .vx-rows > [role="img"] { flex-wrap: wrap; margin-bottom: 6px; }
+  .vx-rows:has(img:nth-child(9)) img { flex: 0 0 calc(12.5% - 5px) !important; }
+}
+</style>
+"""
+
+
 def picture_rows(rows: Sequence[Row], scale: int = 4, caption: str = "") -> None:
     """Draw rows of grey pictures, each with its name, as crisp pixels.
 
@@ -107,10 +121,7 @@ def _row(name: str, what: str, images: str) -> str:
 
 def _grid(parts: Sequence[str], caption: str) -> str:
     below = f'<div style="opacity:0.75;margin-top:6px">{html.escape(caption)}</div>'
-    return (
-        '<div style="display:grid;grid-template-columns:max-content minmax(0,1fr);gap:8px 14px;'
-        f'font-size:16px">{"".join(parts)}</div>{below if caption else ""}'
-    )
+    return f'{STYLE}<div class="vx-rows">{"".join(parts)}</div>{below if caption else ""}'
 
 
 def _data_address(kind: str, content: bytes) -> str:

@@ -160,8 +160,8 @@ def draw_gallery(frames: MapFrames, selected: NDArray[np.int64], frame: int) -> 
     if not count:
         st.subheader("Selected points", anchor=False)
         st.markdown(
-            "Draw a **Lasso** or a **Box** around points on the map, or hold Shift and drag. "
-            "Their pictures and counts appear here."
+            "Draw a **Lasso** or a **Box** around points on the map; with a mouse, hold Shift and "
+            "drag. Their pictures and counts appear here."
         )
         return
     st.subheader(f"{count:,} selected point{'' if count == 1 else 's'}", anchor=False)

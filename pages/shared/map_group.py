@@ -23,7 +23,7 @@ ASSETS = Path(__file__).parents[2] / "assets" / "map_group"
 
 # In the order of use: each file may import from the ones before it.
 MAP_SOURCES = ("colouring.js", "panels.js", "snapshot.js", "player.js", "theme.js", "keys.js")
-MAP_SOURCES += ("link.js",)
+MAP_SOURCES += ("link.js", "drag_along.js")
 SOURCES = ("disagree.js", "gallery.js", "side_by_side.js", "track.js", "group.js")
 
 
