@@ -36,10 +36,10 @@ function make(name, attributes, text) {
   return element;
 }
 
-/** A text in as many lines as it needs; a word of its own is not broken. */
+/** A text in as many lines as it needs; a word is not broken, nor a number from its sign. */
 function wrap(text, room, measure) {
   const lines = [];
-  for (const word of text.split(" ")) {
+  for (const word of text.split(/ (?!%)/)) {
     const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
     if (lines.length && measure(longer) <= room) lines[lines.length - 1] = longer;
     else lines.push(word);

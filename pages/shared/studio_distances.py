@@ -166,7 +166,7 @@ def distances_figure(found: Distances) -> go.Figure:
             colorscale=[[0, "#08306b"], [0.5, "#6baed6"], [1, "#f7fbff"]],
             xgap=2,
             ygap=2,
-            colorbar={"title": {"text": "Distance"}, "tickfont": {"size": 15}},
+            showscale=False,  # every cell says its number; on a telephone they need the room
             customdata=[[[row, column] for column in found.columns] for row in rows],
             hovertemplate="cluster %{customdata[0]}, real ones of %{customdata[1]}: %{z:.2f}"
             "<extra></extra>",
@@ -190,7 +190,9 @@ def distances_figure(found: Distances) -> go.Figure:
         showgrid=False,
     )
     figure.update_layout(
-        height=150 + 40 * max(6, len(rows)), margin={"l": 20, "r": 20, "t": 70, "b": 20}
+        # Above there is room for the tools, which a touch screen always shows.
+        height=172 + 40 * max(6, len(rows)),
+        margin={"l": 20, "r": 20, "t": 92, "b": 20},
     )
     return figure
 
