@@ -660,6 +660,8 @@ def test_what_the_buttons_do_is_not_broken_off(
     training_view._take_out(str(first.path), notes)
     assert not first.path.exists()
     assert notes == {"again": True, "gone": first.id}
+    training_view._take_out(str(first.path), notes)  # a second click
+    assert notes == {"again": True, "gone": first.id}
     training_view._show(second.id, notes)
     assert notes["to_show"] == second.id
     training_view._step(str(second.path), notes, 2)

@@ -258,8 +258,11 @@ def _step(path: str, notes: dict[str, Any], count: int) -> None:
 
 def _take_out(path: str, notes: dict[str, Any]) -> None:
     """Take a run out of the queue; one that never began leaves nothing behind."""
-    run = Run(path)
     notes["again"] = True
+    try:
+        run = Run(path)
+    except RunError:
+        return  # a second click: it is out already
     try:
         if run.state == "queued" and not run.metrics():
             delete_run(run)
