@@ -442,6 +442,21 @@ def open_map(map_server: str, chromium: Any) -> Iterator[Callable[..., MapPage]]
 
 
 @pytest.mark.browser
+def test_python_hears_of_no_frame_while_the_handle_is_held(open_map: Any) -> None:
+    shown = open_map("points")
+    before = shown.said()["frame"]
+    box, mouse = shown.box(".lm-track"), shown.page.mouse
+    x = box["x"] + 14 + (box["width"] - 28) * 3 / (N_FRAMES - 1)
+    mouse.move(x, box["y"] + 50)
+    mouse.down()
+    shown.until(lambda: shown.state("frame") == "3", "it shows the frame")
+    shown.page.wait_for_timeout(1500)
+    assert shown.said()["frame"] == before
+    mouse.up()
+    shown.until(lambda: shown.said()["frame"] == 3, "Python hears of it")
+
+
+@pytest.mark.browser
 def test_scrubbing_moves_the_points_and_python_hears_of_it(open_map: Any) -> None:
     shown = open_map()
     assert shown.state("renderer") == "webgl2"

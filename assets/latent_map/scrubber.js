@@ -26,11 +26,13 @@ export class Scrubber {
     this.count = 0;
     this.width = 0;
     this.scale = 1;
-    new DragAlong(track, {
+    this.hand = new DragAlong(track, {
       drag: (event) => this.count && listener.drag(this.#positionOf(event)),
       release: () => this.count && listener.release(),
     });
   }
+
+  get dragging() { return this.hand.active; }
 
   #positionOf(event) {
     const left = this.track.getBoundingClientRect().left + SIDE;
