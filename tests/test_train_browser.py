@@ -63,6 +63,11 @@ def only_run(server: AppServer) -> Run:
     return Run(summaries[0]["path"])
 
 
+def made(server: AppServer) -> set[str]:
+    """The runs that are there; one that is just being written is not yet."""
+    return {s["id"] for s in list_runs([server.runs]) if s["state"] != BROKEN}
+
+
 def test_a_training_is_started_watched_shared_and_stopped(
     chromium: Any, app_server: AppServer, page: Any
 ) -> None:
@@ -236,17 +241,14 @@ def test_what_is_switched_off_just_before_a_start_stays_off(
       buttons[0].click();
     }"""
 
-    def made() -> set[str]:
-        return {s["id"] for s in list_runs([app_server.runs]) if s["state"] != BROKEN}
-
     known: set[str] = set()
     for pause in (0, 40, 150, 300, 500):
         page.goto(app_server.url + LINK)
         page.get_by_role("radio", name="k-means", exact=True).click()
         page.get_by_text("differs from the preset: ").wait_for()
         page.evaluate(click_both, pause)
-        wait_for(lambda: len(made() - known) == 1, "a run is there")
-        (new,) = made() - known
+        wait_for(lambda: len(made(app_server) - known) == 1, "a run is there")
+        (new,) = made(app_server) - known
         parameters = Run(app_server.runs / new).config.parameters
         assert (parameters["start"], parameters["clamped_epochs"]) == ("kmeans", 0), pause
         page.wait_for_url(re.compile("clamped_epochs=0.*start=kmeans"))
@@ -266,17 +268,16 @@ def test_a_start_is_made_whatever_is_clicked_right_after_it(
       hold.querySelector("input, [role=switch]").click();
     }"""
 
-    def made() -> set[str]:
-        return {s["id"] for s in list_runs([app_server.runs]) if s["state"] != BROKEN}
-
     page.goto(app_server.url + LINK)
     page.get_by_role("button", name="Start", exact=True).wait_for()
     page.get_by_role("switch", name="3. Hold the clusters first").wait_for()
     for number, pause in enumerate((0, 10, 40, 120, 250)):
         page.evaluate(click_both, pause)
-        wait_for(lambda n=number: len(made()) == n + 1, f"a run is there after {pause} ms")
+        wait_for(
+            lambda n=number: len(made(app_server)) == n + 1, f"a run is there after {pause} ms"
+        )
         time.sleep(2.5)  # until the same wish is another one
-    assert len(made()) == 5
+    assert len(made(app_server)) == 5
 
 
 def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: Any) -> None:
