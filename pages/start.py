@@ -8,6 +8,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.front_door import enter_by_the_front_door
+from pages.shared.lasting_click import Click, lasting_button
 from pages.shared.previews import draw_previews, opening_runs
 from pages.shared.run_cards import draw_cards
 from pages.shared.session import fail, read_summaries, start_once
@@ -38,23 +39,29 @@ never told which digit is which: ten clusters form in its latent space, epoch by
 """
 
 
-def begin() -> None:
-    """Train VaDE on MNIST, or go to where it is trained already."""
+def begin(click: Click[dict[str, str]]) -> None:
+    """Train, or go to where the same is trained already."""
     try:
-        run_id = start_once(model="vade", dataset="mnist")
+        run_id = click.answered(lambda asked: start_once(**asked))
     except (ValueError, OSError) as error:
         fail(str(error))
         return
-    st.switch_page("pages/train.py", query_params={"run": run_id})
+    if run_id:
+        st.switch_page("pages/train.py", query_params={"run": run_id})
 
 
 st.html(STYLE)
 st.html(HERO)
 with st.container(horizontal=True, vertical_alignment="center"):
-    if st.button(
-        "Train VaDE on MNIST", type="primary", icon=":material/play_arrow:", key="start-train"
-    ):
-        begin()
+    click = lasting_button(
+        "Train VaDE on MNIST",
+        {"model": "vade", "dataset": "mnist"},
+        key="start-train",
+        type="primary",
+        icon=":material/play_arrow:",
+    )
+    if click:
+        begin(click)
     if st.button("All runs", icon=":material/folder_open:", key="start-load"):
         st.switch_page("pages/load.py")
 

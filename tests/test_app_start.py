@@ -159,8 +159,8 @@ def test_recorded_runs_can_be_opened_but_not_changed(recorded: Path) -> None:
     app.run()
     assert not app.exception
     keys = {button.key for button in app.button}
-    assert "copy" in keys
-    assert not {"delete", "train-on", "resume"} & keys
+    assert f"copy-{OPENING[0]}" in keys
+    assert not {"delete", f"train-on-{OPENING[0]}", f"resume-{OPENING[0]}"} & keys
     assert not any(
         "note-" in str(field.key) or "title-" in str(field.key) for field in app.text_input
     )

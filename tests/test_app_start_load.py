@@ -603,8 +603,10 @@ def test_training_on_queues_the_run_with_more_epochs(runs: Path) -> None:
     patch = pytest.MonkeyPatch()
     patch.setattr("pages.shared.run_actions.job_manager", Manager)
     try:
-        app.number_input(key=f"more-{VADE}").set_value(7).run()
-        app.button(key="train-on").click().run()
+        for _ in range(2):  # a double click
+            app.switch_page("pages/load.py").run()
+            app.number_input(key=f"more-{VADE}").set_value(7).run()
+            app.button(key=f"train-on-{VADE}").click().run()
     finally:
         patch.undo()
     assert asked == [(VADE, 7)]
@@ -642,8 +644,8 @@ def test_a_recorded_run_is_never_changed_but_can_be_copied(runs: Path, tmp_path:
     shutil.move(runs / VAE, tmp_path / "recorded" / VAE)
     app = opened_page("load", run=VAE)
     keys = [button.key for button in app.button]
-    assert not {"delete", "train-on", "resume"} & set(keys)
-    press(app, "copy")
+    assert not {"delete", f"train-on-{VAE}", f"resume-{VAE}"} & set(keys)
+    press(app, f"copy-{VAE}")
     mine = link_of(app)["run"]
     assert (runs / mine).is_dir()
     assert "delete" in [button.key for button in app.button]

@@ -6,7 +6,6 @@ import base64
 import contextlib
 import re
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,13 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import training_view
+from pages.shared import lasting_click, training_view
 from pages.shared.digits import png_of, rows_html
 from pages.shared.figures import words_about_k
 from pages.shared.run_map import read_frames
-from pages.shared.session import held_notes, job_manager
+from pages.shared.session import job_manager
 from pages.shared.stages import stages_brief
-from pages.shared.train_settings import NOTES, _note_click, draw_start, shown_id
+from pages.shared.train_settings import draw_start, shown_id
 from pages.shared.training_view import queue_mood, queue_words
 from vade_core.configure import configure
 from vade_core.jobs import QUEUE_LOCK
@@ -320,12 +319,11 @@ def test_two_starts_in_one_go_make_one_run_and_a_later_one_queues(
 ) -> None:
     page = open_page(dataset="digits")
     press(page, "train-start")
-    notes = page.session_state[NOTES]
     # The second click of a double click comes at once, however slow this machine is.
-    notes["when"] = time.monotonic()
+    monkeypatch.setattr(lasting_click, "SAME_WISH", 600)
     press(page, "train-start")
     assert len(configs(queue)) == 1
-    notes["when"] -= 60
+    monkeypatch.setattr(lasting_click, "SAME_WISH", 0)
     press(page, "train-start")
     assert len(configs(queue)) == 2
 
@@ -574,14 +572,7 @@ def test_samples_without_a_shape_are_drawn_as_profiles_on_one_scale() -> None:
     assert points == [["61.0", "32.0", "3.0"], ["61.0", "46.5", "32.0"]]
 
 
-class Unpressed(contextlib.nullcontext[None]):
-    """A place for the Start button, which nobody presses."""
-
-    def button(self, *_: Any, **__: Any) -> bool:
-        return False
-
-
-class Pressed(Unpressed):
+class Pressed(contextlib.nullcontext[None]):
     """A place for the Start button, which has just been pressed."""
 
     def button(self, *_: Any, on_click: Callable[..., None], args: Any, **__: Any) -> bool:
@@ -622,25 +613,6 @@ def test_a_second_click_while_a_start_is_prepared_starts_nothing(
     assert draw_start(Pressed(), asked) == 1
     assert len(configs(queue)) == 1
     assert shown_id([], [{"id": "begun"}]) == "begun"
-
-
-def test_a_start_that_is_broken_off_is_made_by_the_next_run_of_the_page_and_once(
-    queue: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(st, "session_state", {})
-    asked = {"model": "vade", "dataset": "digits", "overrides": TINY, "seed": 3}
-    # The run of the page that came with the click never got to the button; the next one, which
-    # another click asked for, finds other settings.
-    _note_click(held_notes(NOTES), asked)
-    for _ in range(2):
-        assert draw_start(Unpressed(), asked | {"seed": 4}) == 1
-    assert [config.seed for config in configs(queue)] == [3]
-    # Nobody waits for an answer that long.
-    _note_click(held_notes(NOTES), asked)
-    now = time.monotonic()
-    monkeypatch.setattr(time, "monotonic", lambda: now + 60)
-    assert draw_start(Unpressed(), asked) == 1
-    assert len(configs(queue)) == 1
 
 
 def test_what_the_buttons_do_is_not_broken_off(

@@ -12,6 +12,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.shared.lasting_click import lasting_button
 from pages.shared.run_cards import date_words, plain_label
 from pages.shared.session import fail, held_notes
 from vade_core.data import DATASETS, DataError, DatasetEntry
@@ -142,7 +143,6 @@ def draw_own_data(chosen: str) -> None:
         st.html(STYLE)
         st.markdown(WORDS)
         files_key = f"own-files-{notes.get('sent', 0)}"
-        column_key = f"own-column-{taken}"
         # Any type may be dropped: a wrong one is refused below, in our own words.
         with st.container(key="own-box"):
             st.file_uploader(
@@ -154,28 +154,31 @@ def draw_own_data(chosen: str) -> None:
             )
             with st.container(key="own-too-large"):
                 st.markdown(TOO_LARGE)
-        if st.session_state.get(files_key):
+        sent = st.session_state.get(files_key) or []
+        if sent:
             notes.pop("refused", None)
         refused: Refused | None = notes.get("refused")
         if refused is not None:
             fail(plain_label(refused.sentence))
             st.caption(_still_here(refused.files))
-        st.text_input(
+        files = sent or (refused.files if refused else [])
+        column = st.text_input(
             "Column of labels, in a table",
-            key=column_key,
+            key=f"own-column-{taken}",
             placeholder="label, y or class",
             help="Its name; in a table without a header its number, counted from 1.",
         )
-        if st.button(
+        click = lasting_button(
             "Check and take",
+            (notes.get("sent", 0), column) if files else None,
+            key=f"own-take-{taken}",
             type="primary",
             icon=":material/check:",
-            key=f"own-take-{taken}",
-            disabled=not (st.session_state.get(files_key) or (refused and refused.files)),
             width="stretch",
-        ):
+        )
+        if click:
             with st.spinner("Checking …"):
-                _take(files_key, column_key)
+                click.answered(lambda _: _take(notes, sent, files, column or None))
             st.rerun()
     if sentence := notes.pop("stays", None):
         fail(plain_label(sentence))
@@ -235,15 +238,10 @@ def _one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
-def _take(files_key: str, column_key: str) -> None:
+def _take(
+    notes: dict[str, Any], sent: Sequence[Any], files: Sequence[Any], column: str | None
+) -> None:
     """Take the files that were sent, or those that were refused before."""
-    notes = held_notes(NOTES)
-    refused: Refused | None = notes.get("refused")
-    sent = st.session_state.get(files_key) or []
-    column = st.session_state.get(column_key) or None
-    files = sent or (refused.files if refused else [])
-    if not files:
-        return
     try:
         with _one_at_a_time():
             kept = take_uploads(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 
 import streamlit as st
 
+from pages.shared.lasting_click import Click, lasting_button
 from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_settings import settings_query
 from pages.shared.session import fail, held_notes, is_recorded, job_manager
@@ -21,6 +23,7 @@ EXPLORING = (
 LOAD_PAGE, TRAIN_PAGE = "pages/load.py", "pages/train.py"
 MOST_EPOCHS = 10_000
 EDITS = "edits"  # session state: how often something was renamed
+EDIT_NOTES = "edit-notes"  # held notes: the "problem" that a new name or note met
 ASKED = "delete-asked"  # session state: the run that a person was asked about
 DELETED = "deleted"  # held notes: the title of a run that has just been deleted
 
@@ -53,7 +56,7 @@ def draw_actions(run: Run, state: str) -> None:
             for page, label in EXPLORING:
                 st.page_link(page, label=label, query_params={"run": run.id})
         if is_recorded(run):
-            _copy(run)
+            _draw_copy(run)
         else:
             _train_on(run, state)
         if st.button(
@@ -81,14 +84,16 @@ def _train_on(run: Run, state: str) -> None:
             query_params={"run": run.id},
         )
         return
-    if state != "finished" and st.button(
-        "Resume",
-        icon=":material/play_arrow:",
-        type="primary",
-        key="resume",
-        help="Goes on from the last checkpoint, to the same result as if it had never stopped.",
-    ):
-        _queue(run, 0)
+    if state != "finished":
+        click = lasting_button(
+            "Resume",
+            0,
+            key=f"resume-{run.id}",
+            icon=":material/play_arrow:",
+            type="primary",
+            help="Goes on from the last checkpoint, to the same result as if it had never stopped.",
+        )
+        _train_and_watch(run, click)
     with st.popover("Train on", icon=":material/more_time:"):
         if (why := _why_not(run)) is not None:
             st.markdown(why)
@@ -97,8 +102,17 @@ def _train_on(run: Run, state: str) -> None:
             "More epochs", min_value=1, max_value=MOST_EPOCHS, value=10, key=f"more-{run.id}"
         )
         st.caption("They are added to this run; its curves and its map go on.")
-        if st.button("Train on", type="primary", key="train-on"):
-            _queue(run, int(more))
+        click = lasting_button("Train on", int(more), key=f"train-on-{run.id}", type="primary")
+        _train_and_watch(run, click)
+
+
+def _train_and_watch(run: Run, click: Click[int] | None) -> None:
+    """Train on for as many epochs as a click asks for, and lead to where that is seen."""
+    problem = click.answered(partial(_queue, run)) if click else None
+    if problem:
+        fail(problem)
+    elif problem is not None:
+        st.switch_page(TRAIN_PAGE, query_params={"run": run.id})
 
 
 def _why_not(run: Run) -> str | None:
@@ -112,33 +126,43 @@ def _why_not(run: Run) -> str | None:
     return None
 
 
-def _queue(run: Run, more: int) -> None:
+def _queue(run: Run, more: int) -> str:
+    """Queue a run for more epochs; why it cannot be, or nothing."""
     if (why := _why_not(run)) is not None:
-        fail(why)
-        return
+        return why
     try:
         job_manager().resume(run, more_epochs=more)
     except (RunError, KeyError, TypeError, ValueError, OSError) as error:
-        fail(f"This run cannot be trained on: {error}")
-        return
-    st.switch_page(TRAIN_PAGE, query_params={"run": run.id})
+        return f"This run cannot be trained on: {error}"
+    return ""
 
 
-def _copy(run: Run) -> None:
-    help_text = "A recorded run is never changed. Its copy can be renamed and trained on."
-    if not st.button("Make it mine", icon=":material/content_copy:", key="copy", help=help_text):
-        return
+def _draw_copy(run: Run) -> None:
+    click = lasting_button(
+        "Make it mine",
+        str(run.path),
+        key=f"copy-{run.id}",
+        icon=":material/content_copy:",
+        help="A recorded run is never changed. Its copy can be renamed and trained on.",
+    )
+    copied = click.answered(_copy) if click else None
+    if isinstance(copied, Run):
+        st.query_params["run"] = copied.id
+        st.rerun()
+    elif copied:
+        fail(copied)
+
+
+def _copy(path: str) -> Run | str:
+    """A copy of a run among one's own; why there is none."""
     from vade_core.archive import ArchiveError, pack, unpack
 
     file = io.BytesIO()
     try:
-        pack(run, file)
-        mine = unpack(file, runs_root())
-    except ArchiveError as error:
-        fail(str(error))
-        return
-    st.query_params["run"] = mine.id
-    st.rerun()
+        pack(Run(path), file)
+        return unpack(file, runs_root())
+    except (ArchiveError, RunError) as error:
+        return str(error)
 
 
 def _download(run: Run) -> None:
@@ -162,27 +186,34 @@ def _download(run: Run) -> None:
 
 
 def _rename(run: Run) -> None:
-    from vade_core.recorder import write_note
-
     try:
         now = run.note()
     except RunError:
         now = {"title": "", "note": ""}
     with st.form(f"note-{run.id}", border=False, enter_to_submit=True):
         # Without max_chars: the browser drops a longer paste without a word.
-        title = st.text_input("Name", now["title"], placeholder=_title(run), key=f"title-{run.id}")
-        note = st.text_area("Note", now["note"], height=140, key=f"words-{run.id}")
-        if st.form_submit_button("Save", type="primary"):
-            if sentence := _too_long(title, note):
-                fail(sentence)
-                return
-            try:
-                write_note(run, title=title, note=note)
-            except (RunError, OSError) as error:
-                fail(f"The note cannot be written: {error}")
-            else:
-                st.session_state[EDITS] = st.session_state.get(EDITS, 0) + 1
-                st.rerun()
+        st.text_input("Name", now["title"], placeholder=_title(run), key=f"title-{run.id}")
+        st.text_area("Note", now["note"], height=140, key=f"words-{run.id}")
+        st.form_submit_button("Save", type="primary", on_click=_save, args=(run,))
+        if problem := held_notes(EDIT_NOTES).pop("problem", None):
+            fail(problem)
+
+
+def _save(run: Run) -> None:
+    """Write name and note down; before the page is drawn, since a click may break that off."""
+    from vade_core.recorder import write_note
+
+    title, note = (str(st.session_state[f"{field}-{run.id}"]) for field in ("title", "words"))
+    problem = _too_long(title, note)
+    if problem is None:
+        try:
+            write_note(run, title=title, note=note)
+        except (RunError, OSError) as error:
+            problem = f"The note cannot be written: {error}"
+    if problem is not None:
+        held_notes(EDIT_NOTES)["problem"] = problem
+    else:
+        st.session_state[EDITS] = st.session_state.get(EDITS, 0) + 1
 
 
 def _too_long(title: str, note: str) -> str | None:

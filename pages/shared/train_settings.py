@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from pages.shared.figures import words_about_k
+from pages.shared.lasting_click import lasting_button
 from pages.shared.late_words import forget, lags, write_down
 from pages.shared.own_uploads import (
     choose_arrived,
@@ -47,8 +47,6 @@ from vade_core.runs import RunError, at_work, find_run
 MAIN_K = ("7", "10", "14")
 FREE_K = "Other"
 DEFAULT_LENSES = ["tsne", "pca"]
-# A second click within so many seconds of a start is the same wish.
-SAME_WISH = 1.5
 
 
 @dataclass(frozen=True)
@@ -87,12 +85,9 @@ SETTINGS: dict[str, Setting] = {
 EPOCHS = Setting("Epochs", 1, 100_000)
 SEED = Setting("Seed", 0, 2**32 - 1)
 FREE = Setting("K", 1, 1000)
-# A click on Start that was not answered within so many seconds is not answered any more.
-PATIENCE = 15
-# Held notes: the "click" on Start that is still to be answered; what was started last ("wish"),
-# "when", and how many times in all ("starts"); the run "to_show" from now on, None for whichever
-# trains; the one that is "gone" from the queue; whether the whole page is to run "again"; the
-# "problem" that a command met.
+# Held notes: how many trainings were started ("starts"); the run "to_show" from now on, None for
+# whichever trains; the one that is "gone" from the queue; whether the whole page is to run "again";
+# the "problem" that a command met.
 NOTES = "train-notes"
 FOLLOWED = "train-followed"  # session state: the classes of the data that were chosen last
 
@@ -469,11 +464,6 @@ def planned(asked: Mapping[str, Any] | None) -> list[Stage]:
 def draw_start(place: Any, asked: dict[str, Any] | None) -> int:
     """Draw the Start button, and start what is asked for when it was pressed.
 
-    A click comes with the first of the page's runs that follow it, and never again. Another one
-    that is made while the page is drawn breaks that run off, perhaps before it has come to the
-    button. So a click is written down before anything is drawn, with what was asked for when the
-    button was last drawn, and stays so until it is answered.
-
     Parameters
     ----------
     place : container
@@ -487,51 +477,30 @@ def draw_start(place: Any, asked: dict[str, Any] | None) -> int:
         How many trainings this session has started.
     """
     notes = held_notes(NOTES)
-    pressed = place.button(
+    click = lasting_button(
         "Start",
+        asked,
+        key="train-start",
+        place=place,
         type="primary",
         icon=":material/play_arrow:",
         width="stretch",
-        key="train-start",
-        disabled=asked is None,
-        on_click=_note_click,
-        args=(notes, asked),
     )
-    if click := notes.get("click"):
-        when, wanted = click
-        if pressed:
-            wanted = asked
-        if wanted is None or time.monotonic() - when > PATIENCE:
-            notes.pop("click", None)
-        else:
-            with place:
-                _start(wanted, notes)
+    if click and (problem := click.answered(partial(_start, notes))):
+        with place:
+            fail(problem)
     return int(notes.get("starts", 0))
 
 
-def _note_click(notes: dict[str, Any], asked: dict[str, Any] | None) -> None:
-    notes["click"] = (time.monotonic(), asked)
-
-
-def _start(asked: dict[str, Any], notes: dict[str, Any]) -> None:
-    """Queue what is asked for, once, however often the button was hit in one go."""
-    wish = json.dumps(asked, sort_keys=True)
-    if notes.get("wish") == wish and time.monotonic() - notes["when"] < SAME_WISH:
-        notes.pop("click", None)
-        return
+def _start(notes: dict[str, Any], asked: dict[str, Any]) -> str:
+    """Queue what is asked for; what is wrong with it, or nothing."""
     try:
-        config, manager = configure(**asked), job_manager()
-        # From here on nothing breaks off.
-        if notes.pop("click", None) is None:
-            return
-        manager.submit(config)
+        job_manager().submit(configure(**asked))
     except (ValueError, OSError) as error:
-        notes.pop("click", None)
-        fail(str(error))
-        return
-    # Counted from the end, since preparing takes its time.
-    notes.update(wish=wish, when=time.monotonic(), to_show=None)
+        return str(error)
+    notes["to_show"] = None
     notes["starts"] = notes.get("starts", 0) + 1
+    return ""
 
 
 def jobs() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:

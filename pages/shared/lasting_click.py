@@ -1,0 +1,104 @@
+"""A button whose click is answered whatever is clicked right after it, and once.
+
+A click comes with the first of the page's runs that follow it, and never again. Another one that
+is made while the page is drawn breaks that run off, perhaps before it has come to the button. So a
+click is written down before anything is drawn (callbacks are not broken off, see
+:mod:`pages.shared.quick_clicks`), and stays so until it is answered.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import streamlit as st
+
+from pages.shared.session import held_notes
+
+__all__ = ["Click", "lasting_button"]
+
+Wish = TypeVar("Wish")
+Answer = TypeVar("Answer")
+
+# A click that was not answered within so many seconds is not answered any more.
+PATIENCE = 15
+# A second click within so many seconds of an answer is the same wish.
+SAME_WISH = 1.5
+
+
+@dataclass(frozen=True)
+class Click(Generic[Wish]):
+    """A click that waits for its answer, and what it asks for."""
+
+    wish: Wish
+    notes: dict[str, Any]
+
+    def answered(self, answer: Callable[[Wish], Answer]) -> Answer | None:
+        """Answer it, once, however often the button was hit in one go.
+
+        Parameters
+        ----------
+        answer : callable
+            Told the wish. It draws nothing and asks nothing of the session, so nothing breaks it
+            off.
+
+        Returns
+        -------
+        object or None
+            What ``answer`` returned, now or for the same wish just before; None where another of
+            the page's runs has answered.
+        """
+        notes = self.notes
+        with notes.setdefault("turn", threading.Lock()):
+            if notes.pop("click", None) is None:
+                return None
+            wish, when, found = notes.get("answered", (None, 0.0, None))
+            if wish != self.wish or time.monotonic() - when > SAME_WISH:
+                found = answer(self.wish)
+            # Counted from the end, since an answer may take its time.
+            notes["answered"] = (self.wish, time.monotonic(), found)
+            return found
+
+
+def lasting_button(
+    label: str, wish: Wish | None, *, key: str, place: Any = st, **options: Any
+) -> Click[Wish] | None:
+    """Draw a button.
+
+    Parameters
+    ----------
+    label : str
+    wish : object, optional
+        What a click asks for now, comparable. Where the click's own run of the page was broken
+        off, it is what the button was drawn with when it was clicked. None: it cannot be clicked.
+    key : str
+        Its own on the page.
+    place : container
+    **options
+        As for ``st.button``.
+
+    Returns
+    -------
+    Click or None
+        The one that waits for an answer; None if none does.
+    """
+    notes = held_notes(f"{key}:click")
+    pressed = place.button(
+        label, key=key, disabled=wish is None, on_click=_write_down, args=(notes, wish), **options
+    )
+    if (click := notes.get("click")) is None:
+        return None
+    when, wished = click
+    if pressed:
+        wished = wish
+    if wished is None or time.monotonic() - when > PATIENCE:
+        notes.pop("click", None)
+        return None
+    return Click(wished, notes)
+
+
+def _write_down(notes: dict[str, Any], wish: Any) -> None:
+    notes["click"] = (time.monotonic(), wish)
