@@ -94,7 +94,7 @@ def map_options(**options: Any) -> dict[str, Any]:
 def join_modules(sources: list[str]) -> str:
     """Join ES modules into one: the component takes a single string.
 
-    Imports of sibling files are dropped, and of the exports only ``export default`` stays. So
+    Imports of files nearby are dropped, and of the exports only ``export default`` stays. So
     no two files may use one name at their top level.
 
     Parameters
@@ -108,7 +108,7 @@ def join_modules(sources: list[str]) -> str:
         One module.
     """
     joined = "\n".join(sources)
-    joined = re.sub(r'^import [^;]*? from "\./[^"]+";\n', "", joined, flags=re.MULTILINE)
+    joined = re.sub(r'^import [^;]*? from "\.\.?/[^"]+";\n', "", joined, flags=re.MULTILINE)
     return re.sub(r"^export (?!default)", "", joined, flags=re.MULTILINE)
 
 

@@ -1,13 +1,12 @@
-const SVG = "http://www.w3.org/2000/svg";
+import { inLines, svgElement } from "../drawing/svg.js";
+
 const NAME_LINE = 24;
 /** How each chart was left, by its key: the zoom comes back when the page does. */
 const remembered = new Map();
 const charts = new WeakMap();
 
-function node(parent, name, attributes = {}, text = null) {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  if (text !== null) made.textContent = text;
+function node(parent, name, attributes, text) {
+  const made = svgElement(name, attributes, text);
   parent.appendChild(made);
   return made;
 }
@@ -52,7 +51,7 @@ class Chart {
       type: "button", textContent: "Show all epochs", hidden: true,
     });
     this.whole.addEventListener("click", () => this.setZoom(null));
-    this.svg = document.createElementNS(SVG, "svg");
+    this.svg = svgElement("svg");
     bar.append(this.hint, this.whole);
     root.replaceChildren(this.svg, bar);
     this.measure = document.createElement("canvas").getContext("2d");
@@ -301,12 +300,8 @@ class Chart {
 
   /** Why there are no curves: in as many lines as it takes, where no level line runs. */
   drawEmpty(panel, area, py) {
-    const lines = [""];
-    for (const word of panel.empty.split(" ")) {
-      const longer = `${lines.at(-1)} ${word}`.trim();
-      if (this.textWidth(longer) < area.right - area.left - 24) lines[lines.length - 1] = longer;
-      else lines.push(word);
-    }
+    const room = area.right - area.left - 24;
+    const lines = inLines(panel.empty, room, (line) => this.textWidth(line));
     const clear = (y) => Math.min(...panel.rules.map((rule) => Math.abs(py(rule.value) - y)), 1e6);
     const middle = [0.25, 0.4, 0.6].map((part) => area.top + part * (area.bottom - area.top))
       .reduce((best, y) => (clear(best) > 60 || clear(y) <= clear(best) ? best : y));

@@ -367,8 +367,9 @@ class LatentMap {
     const legend = scale * (below ? 24 : beside);
     // The title and the caption stand beside the map where there is room, else above and below.
     const isWide = (camera.width - legend - camera.height) / 2 > 210 * scale;
-    const room = below ? 52 + this.find("legend").clientHeight : 40;
-    const [top, bottom] = isWide && !below ? [20, 20] : [100 * scale, room * scale];
+    // The legend's height has grown with its type already.
+    const room = below ? 52 * scale + this.find("legend").clientHeight : 40 * scale;
+    const [top, bottom] = isWide && !below ? [20, 20] : [100 * scale, room];
     if (this.header.preview) Object.assign(margins, { left: 14, right: 14, top: 34, bottom: 14 });
     else Object.assign(margins, { left: 24, right: legend, top, bottom });
     this.home = camera.homeFor(this.store.bounds(), margins);

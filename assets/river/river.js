@@ -3,7 +3,8 @@
  * one cluster to another. The counts come from Python; here they are laid out and drawn.
  */
 
-const NS = "http://www.w3.org/2000/svg";
+import { inLines, svgElement } from "../drawing/svg.js";
+
 /** Of the lines above a column: how high a title's are, and a note's. */
 const TITLE_LINE = 22;
 const NOTE_LINE = 20;
@@ -28,24 +29,6 @@ const ROOMY = 19;
  * @property {string} label  for those who do not see it
  * @property {number} height
  */
-
-function make(name, attributes, text) {
-  const element = document.createElementNS(NS, name);
-  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
-  if (text !== undefined) element.textContent = text;
-  return element;
-}
-
-/** A text in as many lines as it needs; a word is not broken, nor a number from its sign. */
-function wrap(text, room, measure) {
-  const lines = [];
-  for (const word of text.split(/ (?!%)/)) {
-    const longer = lines.length ? `${lines.at(-1)} ${word}` : word;
-    if (lines.length && measure(longer) <= room) lines[lines.length - 1] = longer;
-    else lines.push(word);
-  }
-  return lines;
-}
 
 class RiverView {
   constructor(root) {
@@ -95,7 +78,7 @@ class RiverView {
     const step = columns.length > 1 ? (width - BAR) / (columns.length - 1) : width;
     // The outer ones begin and end at the edge, the others lie around the middle of their column.
     const room = (c) => (c === 0 || c === columns.length - 1 ? (step + BAR) / 2 : step) - 8;
-    const probe = make("text", {});
+    const probe = svgElement("text", {});
     this.svg.append(probe);
     const measured = (name) => (words) => {
       probe.setAttribute("class", name);
@@ -103,8 +86,8 @@ class RiverView {
       return probe.getComputedTextLength();
     };
     const lines = columns.map(({ title, note }, c) => ({
-      title: wrap(title, room(c), measured("rv-title")),
-      note: note ? wrap(note, room(c), measured("")) : [],
+      title: inLines(title, room(c), measured("rv-title")),
+      note: note ? inLines(note, room(c), measured("")) : [],
     }));
     probe.remove();
     const most = (part) => Math.max(0, ...lines.map((head) => head[part].length));
@@ -157,7 +140,7 @@ class RiverView {
     // The thin ones last: they lie above the broad ones.
     for (const flow of [...streams].sort((a, b) => b.count - a.count)) {
       const [y0, y1, wide] = [starts.get(flow), ends.get(flow), flow.count * this.unit];
-      const path = make("path", {
+      const path = svgElement("path", {
         class: "rv-flow",
         d: `M${x0},${y0}C${middle},${y0} ${middle},${y1} ${x1},${y1}`
           + `V${y1 + wide}C${middle},${y1 + wide} ${middle},${y0 + wide} ${x0},${y0 + wide}Z`,
@@ -176,9 +159,9 @@ class RiverView {
     if (a === b) return a;
     const id = `${this.root.id}-${c}-${flow.from}-${flow.to}`;
     // Where a gradient's box has no height it paints nothing: it is given in the page's units.
-    const gradient = make("linearGradient", { id, gradientUnits: "userSpaceOnUse", x1: x0, x2: x1 });
-    gradient.append(make("stop", { offset: "25%", "stop-color": a }));
-    gradient.append(make("stop", { offset: "75%", "stop-color": b }));
+    const gradient = svgElement("linearGradient", { id, gradientUnits: "userSpaceOnUse", x1: x0, x2: x1 });
+    gradient.append(svgElement("stop", { offset: "25%", "stop-color": a }));
+    gradient.append(svgElement("stop", { offset: "75%", "stop-color": b }));
     this.svg.append(gradient);
     return `url(#${id})`;
   }
@@ -190,23 +173,23 @@ class RiverView {
     at["text-anchor"] = c === 0 ? "start" : isLast ? "end" : "middle";
     const { lines, notes } = this.heads;
     lines[c].title.forEach((words, i) => {
-      this.svg.append(make("text", { ...at, class: "rv-title", y: 18 + i * TITLE_LINE }, words));
+      this.svg.append(svgElement("text", { ...at, class: "rv-title", y: 18 + i * TITLE_LINE }, words));
     });
     lines[c].note.forEach((words, i) => {
-      this.svg.append(make("text", { ...at, y: notes + 18 + i * NOTE_LINE }, words));
+      this.svg.append(svgElement("text", { ...at, y: notes + 18 + i * NOTE_LINE }, words));
     });
     nodes.forEach((node, i) => {
       const bar = bars[i];
-      const group = make("g", {
+      const group = svgElement("g", {
         class: "rv-node", tabindex: "0", role: "listitem",
         "data-words": node.words, "data-node": `${c}:${i}`, "aria-label": node.words,
       });
-      group.append(make("rect", {
+      group.append(svgElement("rect", {
         x, y: bar.top, width: BAR, height: Math.max(bar.height, 1.5), rx: 4, fill: node.colour,
       }));
       if (bar.height >= NAME_HEIGHT) {
         const name = node.name.length > 4 ? `${node.name.slice(0, 3)}…` : node.name;
-        const text = make("text", { x: x + BAR / 2, y: bar.top + bar.height / 2 + 1 }, name);
+        const text = svgElement("text", { x: x + BAR / 2, y: bar.top + bar.height / 2 + 1 }, name);
         text.style.fill = node.ink;
         if (bar.height < ROOMY) text.style.fontSize = "15px";
         group.append(text);

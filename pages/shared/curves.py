@@ -17,10 +17,11 @@ from typing import Any
 import streamlit as st
 
 from vade_core.colours import PALETTE, UNKNOWN
+from vade_core.map_page import join_modules
 from vade_core.run_frames import PHASES, phase_title
 from vade_core.runs import UNTRAINED
 
-ASSETS = Path(__file__).parents[2] / "assets" / "curves"
+ASSETS = Path(__file__).parents[2] / "assets"
 
 __all__ = [
     "PHASES",
@@ -336,8 +337,13 @@ def draw_spec(spec: Spec, key: str, height: int) -> None:
 
 @functools.cache
 def _component() -> Callable[..., Any]:
-    css, js = ((ASSETS / name).read_text(encoding="utf-8") for name in ("curves.css", "curves.js"))
-    return st.components.v2.component("vade_explorer.curves", html=_HTML, css=css, js=js)
+    drawing, css, js = (
+        (ASSETS / name).read_text(encoding="utf-8")
+        for name in ("drawing/svg.js", "curves/curves.css", "curves/curves.js")
+    )
+    return st.components.v2.component(
+        "vade_explorer.curves", html=_HTML, css=css, js=join_modules([drawing, js])
+    )
 
 
 # --- The drawing, in the browser ------------------------------------------------------------------

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from pages.shared.session import percent
 from vade_core.colours import UNKNOWN, colour_of, text_on
 from vade_core.map_frames import NO_CLUSTER, MapFrames, epoch_title
+from vade_core.map_page import join_modules
 
-ASSETS = Path(__file__).parents[2] / "assets" / "river"
+ASSETS = Path(__file__).parents[2] / "assets"
 
 __all__ = ["draw_river", "river_spec", "sentence_about", "usual_moments"]
 
@@ -266,8 +267,13 @@ def draw_river(spec: dict[str, Any], key: str) -> None:
 
 @functools.cache
 def _component() -> Callable[..., Any]:
-    css, js = ((ASSETS / name).read_text(encoding="utf-8") for name in ("river.css", "river.js"))
-    return st.components.v2.component("vade_explorer.river", html=_HTML, css=css, js=js)
+    drawing, css, js = (
+        (ASSETS / name).read_text(encoding="utf-8")
+        for name in ("drawing/svg.js", "river/river.css", "river/river.js")
+    )
+    return st.components.v2.component(
+        "vade_explorer.river", html=_HTML, css=css, js=join_modules([drawing, js])
+    )
 
 
 _HTML = '<div class="rv"><svg role="list"></svg><div class="rv-card" hidden></div></div>'
