@@ -44,6 +44,7 @@ from pages.shared.session import (
     model_title,
     query_run_id,
 )
+from pages.shared.wide_table import wide_table_style
 from vade_core.models import MODELS
 from vade_core.runs import RUNNING_STATES
 
@@ -52,20 +53,20 @@ enter_by_the_front_door()
 Summary = dict[str, Any]
 MOST_WORDS = 12
 
-STYLE = """
+STYLE = f"""
 <style>
-[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
-[data-testid="stStatusWidget"] { display: none; }
+[data-testid="stMainBlockContainer"] {{ padding-left: 2rem; padding-right: 2rem; }}
+[data-testid="stStatusWidget"] {{ display: none; }}
 /* What stands there stays readable while the page is drawn anew. */
-[data-testid="stElementContainer"][data-stale="true"] { opacity: 1; }
-.st-key-hm-run button { min-width: 4rem; padding: .45rem 1rem; }
-.st-key-hm-run button p { font-size: 1.25rem; font-weight: 650; }
-.st-key-hm-findings li { margin-bottom: .35rem; }
-.st-key-hm-table table { font-variant-numeric: tabular-nums; }
-.st-key-hm-table [data-testid="stMarkdownContainer"] { overflow-x: auto; }
-@media (max-width: 1100px) {
-  .st-key-hm-table td, .st-key-hm-table th { padding: .4rem .35rem; }
-}
+[data-testid="stElementContainer"][data-stale="true"] {{ opacity: 1; }}
+.st-key-hm-run button {{ min-width: 4rem; padding: .45rem 1rem; }}
+.st-key-hm-run button p {{ font-size: 1.25rem; font-weight: 650; }}
+.st-key-hm-findings li {{ margin-bottom: .35rem; }}
+.st-key-hm-table table {{ font-variant-numeric: tabular-nums; }}
+{wide_table_style('.st-key-hm-table [data-testid="stMarkdownContainer"]')}
+@media (max-width: 1100px) {{
+  .st-key-hm-table td, .st-key-hm-table th {{ padding: .4rem .35rem; }}
+}}
 </style>
 """
 

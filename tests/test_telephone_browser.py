@@ -241,3 +241,28 @@ def test_the_menu_closes_after_a_choice_and_figures_are_large_enough(
     digit = page.locator(".vx-rows img").first
     digit.scroll_into_view_if_needed()
     assert digit.bounding_box()["width"] > 30
+
+
+def test_a_wide_table_fades_at_the_edge_beyond_which_there_is_more(
+    telephone: Any, app_server: AppServer
+) -> None:
+    """Where somebody scrolls, its left edge fades; a window that shows it whole fades nothing."""
+    page = telephone
+    page.goto(f"{app_server.url}/papers")
+    room = page.locator(".pt-room").first
+    room.wait_for()
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+    whole = room.evaluate("e => e.scrollWidth - e.clientWidth")
+    assert whole > 100
+    at_left = "linear-gradient(to right, "
+    for place, begins_faded in ((0, False), (whole // 2, True), (whole, True)):
+        room.evaluate("(e, x) => { e.scrollLeft = x; }", place)
+        page.wait_for_timeout(200)
+        image = room.evaluate("e => getComputedStyle(e).maskImage")
+        assert image.startswith(at_left)
+        assert image.startswith(f"{at_left}rgba(0, 0, 0, 0)") is begins_faded
+        assert image.endswith("rgba(0, 0, 0, 0))") is (place < whole)
+    page.set_viewport_size({"width": 1700, "height": 900})
+    page.wait_for_timeout(500)
+    assert room.evaluate("e => e.scrollWidth - e.clientWidth") == 0
+    assert room.evaluate("e => getComputedStyle(e).maskImage") == "none"

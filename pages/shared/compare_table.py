@@ -11,6 +11,7 @@ from typing import Any
 
 from pages.shared.compare_runs import Compared
 from pages.shared.session import duration, is_supervised, percent
+from pages.shared.wide_table import wide_table_style
 from vade_core.papers import PaperFigure, figures_of
 from vade_core.same_points import same_data
 
@@ -203,22 +204,21 @@ def written(measure: Measure, value: float | None) -> str:
     return f"{value:.3f}" if measure.unit == "number" else f"{value:.1f}"
 
 
-STYLE = """
+STYLE = f"""
 <style>
-.ct { width: 100%; border-collapse: collapse; font-size: 1.02rem;
-  font-variant-numeric: tabular-nums; }
-.ct th, .ct td { padding: .42rem .7rem; text-align: right; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
-.ct th:first-child, .ct td:first-child { text-align: left; padding-left: 0; }
-.ct th { font-weight: 650; vertical-align: bottom; }
-.ct th i { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem;
-  margin-right: .35rem; }
-.ct td.ct-best { font-weight: 750; }
-.ct .ct-star { margin-right: .3rem; }
-.ct .ct-paper { font-size: .93rem; opacity: .85; white-space: normal; }
-.ct .ct-wait { opacity: .6; }
-.ct-room { overflow-x: auto; }
-</style>
+.ct {{ width: 100%; border-collapse: collapse; font-size: 1.02rem;
+  font-variant-numeric: tabular-nums; }}
+.ct th, .ct td {{ padding: .42rem .7rem; text-align: right; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }}
+.ct th:first-child, .ct td:first-child {{ text-align: left; padding-left: 0; }}
+.ct th {{ font-weight: 650; vertical-align: bottom; }}
+.ct th i {{ display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem;
+  margin-right: .35rem; }}
+.ct td.ct-best {{ font-weight: 750; }}
+.ct .ct-star {{ margin-right: .3rem; }}
+.ct .ct-paper {{ font-size: .93rem; opacity: .85; white-space: normal; }}
+.ct .ct-wait {{ opacity: .6; }}
+{wide_table_style(".ct-room")}</style>
 """
 
 

@@ -11,6 +11,7 @@ import html
 import io
 from collections.abc import Callable, Mapping, Sequence
 
+from pages.shared.wide_table import wide_table_style
 from vade_core.colours import RIGHT, WRONG
 from vade_core.papers import PaperTable, TableCell
 from vade_core.papers_text import (
@@ -27,7 +28,7 @@ Limits = Mapping[tuple[str, str], tuple[float, float]]
 
 STYLE = f"""
 <style>
-.pt-room {{ overflow-x: auto; }}
+{wide_table_style(".pt-room")}
 .pt {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 .pt th, .pt td {{ padding: .5rem .75rem; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }}
