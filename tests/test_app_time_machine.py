@@ -23,7 +23,7 @@ from vade_core.cli import main
 from vade_core.map_frames import NO_CLUSTER, MapFrames
 from vade_core.remap import remap
 from vade_core.run_frames import read_run_frames
-from vade_core.runs import Run
+from vade_core.runs import CHECKPOINT, Run
 
 VADE, VAE = "vade-small", "vae-small"
 
@@ -285,9 +285,14 @@ def test_the_exports_are_those_of_the_frame_that_is_shown(
     assert labels == [
         "Time machine as HTML",
         "This frame as CSV",
+        "Every sample as CSV",
         "This frame for the Embedding Projector",
     ]
     assert "PCA, start: row, label" in words_of(app)
+    (runs / VADE / CHECKPOINT).unlink()  # without what it learnt
+    app = opened(run=VADE, lens="pca")
+    labels = [element.proto.label for element in app.get("download_button")]
+    assert "Every sample as CSV" not in labels
 
 
 # --- What is counted ----------------------------------------------------------------------------

@@ -103,6 +103,36 @@ def test_a_runs_id_serves_for_its_folder(
     assert "nothing to do" in run(capsys, "resume", row["id"])[2]
 
 
+@pytest.mark.parametrize("name", ["My_run", "a.b-2", "A"])
+def test_a_run_is_found_by_the_name_that_it_was_given(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADE_RUNS", str(tmp_path))
+    assert run(capsys, "train", "--out", tmp_path / name, *SMALL)[0] == 0
+    (row,) = json.loads(run(capsys, "runs", "--json")[1])
+    assert row["id"] == name
+    assert run(capsys, "evaluate", name, "--json")[0] == 0
+
+
+@pytest.mark.parametrize("name", ["läuft α", "_hidden", ".b", "a b", "ends.", "n" * 81])
+def test_a_name_that_no_link_could_carry_is_refused_before_anything_is_made(
+    name: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, _, err = run(capsys, "train", "--out", tmp_path / "runs" / name, *SMALL)
+    assert code == 2
+    assert "cannot be a run's folder: an id begins with a letter" in err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_run_that_is_nowhere_gets_a_sentence_that_says_where_to_look(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VADE_RUNS", str(tmp_path))
+    code, _, err = run(capsys, "evaluate", "gone")
+    assert code == 2
+    assert f"gone is neither a folder nor a run in {tmp_path}" in err
+
+
 def test_equal_seeds_print_equal_evaluations(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -166,8 +196,8 @@ def test_changed_data_are_noticed(capsys: pytest.CaptureFixture[str], tmp_path: 
         (["train", "--dataset", "digits", "--set", "device=gpu"], "'auto', 'cpu' or 'cuda'"),
         (["train", "--dataset", "digits", "--data", "x.npz"], "takes the place of --dataset"),
         (["train", "--dataset", "digits", "--threads", "9999"], "whole number from 1 to 256"),
-        (["resume", "nowhere"], "no such folder"),
-        (["evaluate", "nowhere"], "no such folder"),
+        (["resume", "nowhere"], "nowhere is neither a folder nor a run in runs"),
+        (["evaluate", "nowhere"], "nowhere is neither a folder nor a run in runs"),
         (["runs", "nowhere"], "nowhere"),
     ],
 )

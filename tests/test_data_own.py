@@ -217,7 +217,7 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     data = load_file(made("plain.csv", lambda: content, "", tmp_path), say=said.append)
     assert (data.samples.shape, data.labels) == ((30, 3), None)
     np.testing.assert_allclose(data.samples[:, 1], np.arange(30) / 4)
-    assert "Column '3' is the same in every sample: nothing can be learnt from them." in said
+    assert "Column '3' is the same in every sample: nothing can be learnt from it." in said
     data = load_file(tmp_path / "plain.csv", label_column="1")
     assert data.n_features == 2
     # Numbers in their own order: 2 before 10.
@@ -233,6 +233,11 @@ def test_tables_with_and_without_a_header(tmp_path: Path) -> None:
     data = load_file(made("index.csv", lambda: content, "", tmp_path), say=said.append)
     np.testing.assert_allclose(data.samples, [[i / 4, i % 7] for i in range(30)])
     assert "The first column counts the rows: it was left out." in said
+
+    lines = ["id,a", *(f"{10_000 + i},{i % 7}" for i in range(30))]  # an index with a name
+    content = "\n".join(lines).encode()
+    load_file(made("ids.csv", lambda: content, "", tmp_path), say=said.append)
+    assert any(note.startswith("Column 'id' only counts the rows") for note in said)
 
     flat = GREY[:, :, :1].repeat(6, axis=2).reshape(30, 36)
     wide = np.concatenate([flat, 255 - flat[:, :28]], axis=1)

@@ -239,6 +239,30 @@ def test_the_command_line_writes_each_format(
     assert capsys.readouterr().out == ""
 
 
+def test_every_sample_with_its_cluster_as_the_final_model_has_it(
+    trained: Path, unlabelled: Path
+) -> None:
+    from vade_core.rebuild import load_dataset, load_model
+
+    for path in (trained, unlabelled):
+        run = Run(path)
+        rows = list(csv.DictReader(io.StringIO(export_run(run, "samples").decode())))
+        model, dataset = load_model(run), load_dataset(run.config)
+        assert [int(row["row"]) for row in rows] == list(range(dataset.n_samples))
+        assert [int(row["cluster"]) for row in rows] == model.predict(dataset.samples).tolist()
+        gamma = [[float(row[f"gamma_{c}"]) for c in range(run.config.clusters)] for row in rows]
+        np.testing.assert_allclose(gamma, model.predict_proba(dataset.samples), atol=1e-5)
+        z = [[float(row[f"z_{j}"]) for j in range(model.latent_size)] for row in rows]
+        np.testing.assert_allclose(z, model.transform(dataset.samples), rtol=1e-4, atol=1e-5)
+        names = run.config.class_names
+        expected = [""] * len(rows)
+        if dataset.labels is not None:
+            expected = [names[y] if names else str(y) for y in dataset.labels.tolist()]
+        assert [row["label"] for row in rows] == expected
+    with pytest.raises(RunError, match="leave frame and map out"):
+        export_run(run, "samples", lens="pca")
+
+
 def test_the_command_line_names_what_the_library_knows() -> None:
     assert tuple(exports.FORMATS) == cli_options.EXPORTS
     assert remap.SEEDED == cli_options.SEEDED_MAPS
@@ -295,6 +319,7 @@ def test_what_is_no_file_and_what_is_a_runs_own_stays_as_it_is(
 def test_a_run_without_frames_has_nothing_to_export(trained: Path, tmp_path: Path) -> None:
     shutil.copytree(trained, tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "frames")
-    for form in cli_options.EXPORTS:
+    for form in set(cli_options.EXPORTS) - {"samples"}:  # these are of the model alone
         with pytest.raises(RunError, match="nothing to export"):
             export_run(Run(tmp_path / "run"), form)
+    assert export_run(Run(tmp_path / "run"), "samples") == export_run(Run(trained), "samples")

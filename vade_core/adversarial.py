@@ -263,6 +263,8 @@ class AdversarialModel(LatentModel):
     what :meth:`elbo_terms` says.
     """
 
+    _scores_samples = False
+
     networks_: Any
     prior_: CornerMixture
 

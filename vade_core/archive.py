@@ -38,6 +38,7 @@ from vade_core.runs import (
     CHECKPOINT,
     CONFIG,
     FRAMES,
+    ID_PATTERN,
     LOCK,
     METRICS,
     NOTE,
@@ -70,11 +71,11 @@ DIRECTORY_LIMIT = MEMBER_LIMIT * 400
 CHUNK = MIB
 
 MEMBER = re.compile(
-    r"([a-z0-9][a-z0-9-]{0,79})/"
+    rf"({ID_PATTERN.pattern})/"
     r"((?:config|status|note|baseline)\.json|metrics\.jsonl|(?:stage|checkpoint)\.safetensors"
     r"|(?:frames|weights)/[0-9]{5}\.safetensors)"
 )
-FOLDER = re.compile(r"([a-z0-9][a-z0-9-]{0,79})/(?:(?:frames|weights)/)?")
+FOLDER = re.compile(rf"({ID_PATTERN.pattern})/(?:(?:frames|weights)/)?")
 
 
 def pack(run: Run, target: Path | IO[bytes]) -> None:

@@ -113,10 +113,16 @@ def _runs(options: argparse.Namespace) -> int:
 
 def _open(named: Path) -> Run:
     """The run of a folder, or of an id among the person's runs and the recorded ones."""
-    if not named.is_dir() and ID_PATTERN.fullmatch(str(named)):
+    if named.is_dir():
+        return Run(named)
+    if ID_PATTERN.fullmatch(str(named)):
         for root in (runs_root(), recorded_root()):
             if (root / named).is_dir():
                 return Run(root / named)
+        raise RunError(
+            f"{named} is neither a folder nor a run in {runs_root()}: 'python -m vade_core runs' "
+            "lists what is there."
+        )
     return Run(named)
 
 
@@ -171,7 +177,8 @@ def _resume(options: argparse.Namespace) -> int:
 def _work(path: Path, as_json: bool = False) -> int:
     run = Run(path)
     state = _watched(run)
-    print(f"{state}: {run.path}", file=sys.stderr)
+    more = f"; 'python -m vade_core resume {run.path}' goes on" if state == "interrupted" else ""
+    print(f"{state}: {run.path}{more}", file=sys.stderr)
     if as_json:
         print(json.dumps(run.summary()))
     return 130 if state == "interrupted" else 0

@@ -16,7 +16,7 @@ Command = Callable[[argparse.Namespace], int]
 _RUN: dict[str, Any] = {"type": Path, "help": "the run's folder, or its id"}
 
 # Written out here, since the modules that know them bring scikit-learn along.
-EXPORTS = ("html", "csv", "projector")
+EXPORTS = ("html", "samples", "csv", "projector")
 SEEDED_MAPS = ("tsne", "umap")
 
 SETTING_OPTIONS: dict[str, str] = {
@@ -129,8 +129,9 @@ def parser(commands: Mapping[str, Command]) -> argparse.ArgumentParser:
         "export",
         help="write a run for other programs",
         description="Write a run for other programs: html, the time machine as one file that "
-        "opens without Python or a network; csv, a frame as a table; projector, a frame as a zip "
-        "for the Embedding Projector.",
+        "opens without Python or a network; samples, every sample as a table with its cluster, "
+        "gamma and latents; csv, a frame as a table, of the samples that the map shows; projector, "
+        "a frame as a zip for the Embedding Projector.",
     )
     export.add_argument("run", **_RUN)
     export.add_argument("--format", dest="form", choices=EXPORTS, default="html")

@@ -71,7 +71,25 @@ class Drawn:
         return next(self._numbers)
 
 
-Source = torch.Generator | Asked | Drawn
+class Shared:
+    """The same numbers for every sample, so that none depends on those beside it.
+
+    Parameters
+    ----------
+    generator : torch.Generator
+    """
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._generator = generator
+
+    def answer(self, draw: Draw) -> Tensor:
+        """Numbers of shape (L, n, ...), drawn for n = 1."""
+        draws, _, *rest = draw.shape
+        alone = Draw(draw.kind, (draws, 1, *rest), draw.dtype)
+        return alone.of(self._generator).expand(draw.shape)
+
+
+Source = torch.Generator | Asked | Drawn | Shared
 
 
 def normal(source: Source, shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:

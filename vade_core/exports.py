@@ -21,11 +21,20 @@ from vade_core.projection import LENSES
 from vade_core.run_frames import RunFrames, lenses_of, read_run_frames
 from vade_core.runs import CONFIG, Frame, Run, RunError, Stage
 
-__all__ = ["FORMATS", "export_run", "frame_csv", "projector_zip", "time_machine_html"]
+__all__ = [
+    "FORMATS",
+    "export_run",
+    "frame_csv",
+    "projector_zip",
+    "samples_csv",
+    "time_machine_html",
+]
 
 FORMATS: dict[str, str] = {
     "html": "the time machine as one file that opens without Python or a network",
-    "csv": "a frame as a table: row, label, cluster, x, y, max_gamma",
+    "samples": "every sample as a table: row, label, cluster, gamma of each cluster, latents",
+    "csv": "a frame as a table, of the samples that the map shows: row, label, cluster, x, y, "
+    "max_gamma",
     "projector": "a frame as a zip for the Embedding Projector",
 }
 """Formats of an export, with what each is."""
@@ -62,6 +71,10 @@ def export_run(
     """
     if format_ not in FORMATS:
         raise RunError(f"There is no format {format_!r}: choose one of {', '.join(FORMATS)}.")
+    if format_ == "samples":
+        if number is not None or lens is not None:
+            raise RunError("Every sample is of the final model: leave frame and map out.")
+        return samples_csv(run).encode()
     lenses = lenses_of(run)
     if lens is not None and lens not in lenses:
         known = ", ".join(lenses) or "none"
@@ -184,6 +197,49 @@ def frame_csv(run: Run, number: int, lens: str) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(("row", "label", "cluster", "x", "y", "max_gamma"))
     writer.writerows(zip(*columns, strict=True))
+    return file.getvalue()
+
+
+def samples_csv(run: Run) -> str:
+    """Every sample of a run's data as its final model sees it, a line each.
+
+    Parameters
+    ----------
+    run : Run
+        With a checkpoint, and with its data.
+
+    Returns
+    -------
+    str
+        CSV with a header: ``row`` (in the data set, from 0), ``label`` (the class's name where
+        there is one; empty without labels), ``cluster``, ``gamma_0`` to ``gamma_K-1``, ``z_0`` to
+        ``z_J-1``.
+
+    Raises
+    ------
+    RunError, DataError
+        If model or data cannot be read.
+    """
+    from vade_core.rebuild import load_dataset, load_model  # brings torch along
+
+    model, dataset = load_model(run), load_dataset(run.config)
+    latents = model.transform(dataset.samples)
+    gamma = model.responsibilities(latents)
+    names = run.config.class_names or []
+    labels = [""] * len(latents)
+    if dataset.labels is not None:
+        labels = [names[y] if 0 <= y < len(names) else str(y) for y in dataset.labels.tolist()]
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    of_clusters = [f"gamma_{c}" for c in range(gamma.shape[1])]
+    writer.writerow(
+        ("row", "label", "cluster", *of_clusters, *(f"z_{j}" for j in range(latents.shape[1])))
+    )
+    numbers = np.concatenate([gamma, latents], axis=1)
+    for row, (label, cluster, values) in enumerate(
+        zip(labels, gamma.argmax(axis=1).tolist(), numbers.tolist(), strict=True)
+    ):
+        writer.writerow((row, label, cluster, *(f"{value:.6g}" for value in values)))
     return file.getvalue()
 
 

@@ -31,6 +31,11 @@ def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = Non
         path = Path(config.data_file)
         if not path.exists() and kept_key(str(here := own_root() / path.parent.name / path.name)):
             path = here  # the runs have moved, and their data with them
+        if not path.exists():
+            raise DataError(
+                f"The data of this run, {path}, are not there any more: bring that file back, or "
+                "train anew."
+            )
         dataset = load_file(path)
         if config.data_sha256 is not None and file_digest(path) != config.data_sha256:
             raise DataError(f"{path} has changed since this run began: bring the old file back.")

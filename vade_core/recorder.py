@@ -46,6 +46,7 @@ from vade_core.runs import (
     CONTROL,
     FRAMES,
     ID_PATTERN,
+    ID_WORDS,
     LOCK,
     METRICS,
     MOST_OF_NOTE,
@@ -149,6 +150,7 @@ def create_run(root: Path, config: RunConfig, path: Path | None = None) -> Run:
     RunError
         If the folder cannot be made or is not empty.
     """
+    folder = root if path is None else path
     now = datetime.now(UTC)
     # To the microsecond: of what a class starts within one second, the first is trained first.
     config.created = now.isoformat(timespec="microseconds")
@@ -167,7 +169,8 @@ def create_run(root: Path, config: RunConfig, path: Path | None = None) -> Run:
                     attempt += 1
                     folder = root / f"{stem}-{attempt}"
         else:
-            folder = path
+            if not ID_PATTERN.fullmatch(name := folder.resolve().name):
+                raise RunError(f"{name!r} cannot be a run's folder: {ID_WORDS}. Name another.")
             folder.mkdir(parents=True, exist_ok=True)
             if any(folder.iterdir()):
                 raise RunError(
@@ -179,7 +182,9 @@ def create_run(root: Path, config: RunConfig, path: Path | None = None) -> Run:
         write_json(folder / CONFIG, config.to_json())
         write_json(folder / STATUS, {"state": "queued", "words": "Waiting", "updated": time.time()})
     except OSError as error:
-        raise RunError(f"The run folder cannot be made: {error}.") from error
+        raise RunError(
+            f"The run folder {folder} cannot be made: {error.strerror or error}."
+        ) from error
     return Run(folder)
 
 

@@ -43,7 +43,12 @@ from vade_core.locks import is_held
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 
 FORMAT = 1
-ID_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+# Of names that a person gives, what a link and every file system can carry.
+ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?")
+ID_WORDS = (
+    "an id begins with a letter from a to z or a digit, and goes on with these, hyphens, dots or "
+    "underscores, 80 characters at most"
+)
 # The phase of the first report, made before any training.
 UNTRAINED: Literal["untrained"] = "untrained"
 NOT_OWN = (UNTRAINED, "pretrain", "start")  # phases before the model's own epochs
@@ -536,9 +541,7 @@ def find_run(run_id: str, roots: Sequence[Path]) -> Run:
         If the id is none, or no run has it. An id is a name, never a path.
     """
     if not ID_PATTERN.fullmatch(run_id):
-        raise RunError(
-            f"{run_id[:80]!r} is no run's id: ids are made of small letters, digits and hyphens."
-        )
+        raise RunError(f"{run_id[:80]!r} is no run's id: {ID_WORDS}.")
     for root in roots:
         if (root / run_id).is_dir():
             return Run(root / run_id)

@@ -46,8 +46,27 @@ def dense(rows: Samples) -> NDArray[Any]:
 # Whole numbers below this in 8 bits are no grey levels: pictures of 0..255 would be nearly black.
 DARKEST_WHITE = 32
 
-# Values beyond this are far from the unit scale at which networks begin.
+# The networks begin at unit scale. Beyond such values, or where features spread so much on average,
+# a standardised copy is clustered far better: five blobs of spread 7 end at an ARI of 0.5 in place
+# of 1.0.
 LARGE = 1000.0
+WIDE = 5.0
+
+
+def scale_words(samples: NDArray[Any] | Tensor) -> str | None:
+    """How far values are from unit scale, as a clause; None where they are near it.
+
+    Parameters
+    ----------
+    samples : ndarray or Tensor, shape (n, D)
+        In floating point.
+    """
+    if (reach := max(-float(samples.min()), float(samples.max()))) > LARGE:
+        return f"values reach {reach:g}"
+    spread = float((samples.var(0)).mean()) ** 0.5
+    if spread > WIDE:
+        return f"the features' standard deviation is {spread:.2g} on average"
+    return None
 
 
 def holds_grey_levels(samples: Samples) -> bool:

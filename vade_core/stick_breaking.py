@@ -17,6 +17,7 @@ import warnings
 import torch
 from torch import Tensor, nn
 
+from vade_core.draws import uniform
 from vade_core.priors import Prior
 
 EULER = 0.5772156649015329
@@ -62,9 +63,8 @@ class StickPosterior:
 
     def sample(self, n_draws: int, generator: torch.Generator) -> Tensor:
         """Draw pi, (n_draws, n, J): v = (1 - u^(1/b))^(1/a) with u uniform."""
-        kind = {"generator": generator, "device": self.log_a.device, "dtype": self.log_a.dtype}
-        uniform = torch.rand((n_draws, *self.log_a.shape), **kind)  # type: ignore[call-overload]
-        log_u = uniform.clamp_min(torch.finfo(uniform.dtype).tiny).log()
+        u = uniform(generator, (n_draws, *self.log_a.shape), self.log_a.dtype)
+        log_u = u.clamp_min(torch.finfo(u.dtype).tiny).log()
         log_v = _log_1_minus_exp(log_u * torch.exp(-self.log_b)) * torch.exp(-self.log_a)
         left = torch.cumsum(_log_1_minus_exp(log_v), dim=-1)
         whole = torch.zeros_like(left.sum(-1, keepdim=True))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import streamlit as st
 
 from pages.shared.map_making import is_busy
 from pages.shared.run_map import lenses_of, read_frames
-from vade_core.exports import frame_csv, projector_zip, time_machine_html
+from vade_core.data import DATASETS
+from vade_core.exports import frame_csv, projector_zip, samples_csv, time_machine_html
 from vade_core.projection import LENSES
-from vade_core.runs import Run
+from vade_core.runs import CHECKPOINT, Run, RunError
 
 __all__ = ["draw_exports"]
 
@@ -49,6 +51,16 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
             f"{LENSES[lens].title}, {title}: row, label, cluster, x, y, max gamma of each point.",
             ":material/table:",
         )
+        if _has_data(run):
+            _button(
+                "Every sample as CSV",
+                lambda: samples_csv(run).encode(),
+                f"{run.id}-samples.csv",
+                "text/csv",
+                "All samples, also those that the map leaves out: label, cluster, gamma of each "
+                "cluster and latents, of the final model.",
+                ":material/dataset:",
+            )
         _button(
             "This frame for the Embedding Projector",
             lambda: projector_zip(run, number),
@@ -58,6 +70,19 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
             "configuration, zipped.",
             ":material/hub:",
         )
+
+
+def _has_data(run: Run) -> bool:
+    """Whether the data of a run are on this computer, and what it learnt as well."""
+    if not (run.path / CHECKPOINT).exists():
+        return False
+    try:
+        config = run.config
+    except RunError:
+        return False
+    if config.data_file is not None:
+        return Path(config.data_file).is_file()
+    return config.dataset in DATASETS
 
 
 def _button(
@@ -70,7 +95,7 @@ def _button(
         mime=kind,
         icon=icon,
         on_click="ignore",
-        key=f"tm-export-{name.rpartition('.')[2]}",
+        key=f"tm-export-{label.replace(' ', '-').lower()}",
         width="stretch",
     )
     st.caption(words)

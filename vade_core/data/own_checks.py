@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 import numpy as np
 
 from vade_core.data.dataset import MIN_SAMPLES, DataError, Dataset, random_test_part
-from vade_core.samples import LARGE, as_numbers, holds_grey_levels
+from vade_core.samples import as_numbers, holds_grey_levels, scale_words
 from vade_core.zip_checks import directory_of
 
 MAX_SAMPLES = 1_000_000
@@ -24,6 +24,7 @@ MAX_DIRECTORY = 32 * 2**20
 # Beyond this a float cannot tell neighbouring integers apart.
 _MAX_EXACT_INTEGER = 2**53
 _NAMED = 5
+_FEWEST_COUNTED = 20  # rows; of fewer a measurement may go up by one each by chance
 
 Say = Callable[[str], None] | None
 
@@ -161,14 +162,16 @@ def dataset_of(found: Found, file: str, stem: str, say: Say = None) -> Dataset:
             notes.append(f"The largest value, {largest}, was taken for white.")
     if image_shape is None:
         notes += _constant_words(samples, found.columns)
+        notes += _counting_words(samples, found.columns)
     labels, names = None, None
     if found.classes is not None:
         labels, names = class_codes(found.classes, file)
         if len(names) == 1:
             notes.append(f"All samples have the one label {names[0]!r}.")
     low, high = float(samples.min()), float(samples.max())
-    if (reach := max(-low, high)) > LARGE:  # uint8 never is
-        notes.append(f"Values reach {reach:g}: standardise the columns, or little is learnt.")
+    if samples.dtype != np.uint8 and (words := scale_words(samples)):
+        words = words[0].upper() + words[1:]
+        notes.append(f"{words}: standardise the columns, or little is learnt.")
     in_unit_range = samples.dtype == np.uint8 or (low >= 0 and high <= 1)
     if say is not None:
         for note in notes:
@@ -247,7 +250,19 @@ def _constant_words(samples: np.ndarray, columns: Sequence[str] | None) -> list[
     counted = " (counted from 0)" if columns is None else ""
     return [
         f"{kind}{plural} {', '.join(names)}{more}{counted} {verb} the same in every sample: "
-        "nothing can be learnt from them."
+        f"nothing can be learnt from {'them' if len(same) > 1 else 'it'}."
+    ]
+
+
+def _counting_words(samples: np.ndarray, columns: Sequence[str] | None) -> list[str]:
+    """A sentence that names a column which only numbers the rows, as a table's index does."""
+    if columns is None or len(samples) < _FEWEST_COUNTED:
+        return []
+    counts = np.flatnonzero((np.diff(samples, axis=0) == 1).all(axis=0))
+    return [
+        f"Column {columns[i]!r} only counts the rows, and is trained on like a measurement: take "
+        "it out of the file."
+        for i in counts[:_NAMED]
     ]
 
 

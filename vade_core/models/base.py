@@ -7,21 +7,23 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, TypeVar, cast
+from numbers import Integral
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor, nn
 
-from vade_core.models.settings import check_settings
+from vade_core.draws import Shared
+from vade_core.models.settings import RandomState, check_settings
 from vade_core.networks import Networks, sample_posterior
 from vade_core.priors import Prior, Terms
 from vade_core.samples import (
-    LARGE,
     DeviceSamples,
     Samples,
     as_numbers,
@@ -29,6 +31,7 @@ from vade_core.samples import (
     from_device,
     holds_grey_levels,
     in_training_type,
+    scale_words,
     to_device,
 )
 from vade_core.training import (
@@ -51,6 +54,7 @@ ACCEPTED: dict[str, Any] = {
 FAR_OUTSIDE = 2.0
 # Rows encoded at a time: large enough for full speed, small enough to keep memory flat.
 CHUNK = 4096
+SCORE_DRAWS = 10  # of z, for the ELBO of single samples
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -62,15 +66,18 @@ def device_named(name: str) -> torch.device:
         device = torch.device(name)
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {name!r}.") from error
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {name!r}.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {name!r}, and PyTorch finds no GPU here: choose 'auto'.")
     return device
 
 
-def _floating(latents: ArrayLike) -> NDArray[Any]:
-    """Latents as floating-point numbers: whole ones may be written by hand."""
-    array = np.asarray(latents)
-    return array if array.dtype.kind == "f" else array.astype(np.float32)
+def seed_of(random_state: RandomState) -> int:
+    """A seed of what scikit-learn takes for one: None and a RandomState give others each time."""
+    if isinstance(random_state, (int, np.integer)):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(2**31))
 
 
 class Given(nn.Module):
@@ -113,6 +120,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     """
 
     supervised = False
+    _scores_samples = True
     # What a fitted model has; a model without networks names something else.
     _fitted = "networks_"
     # Whether the samples of the fit were grey levels, which are divided by 255. None where no fit
@@ -134,7 +142,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     adam_eps: float
     reconstruction_weight: float
     kl_weight: float
-    random_state: int | None
+    random_state: RandomState
     device: str
     precision: str
 
@@ -172,6 +180,33 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Posterior means of the training samples.
         """
 
+    @classmethod
+    def from_preset(cls, preset: str, n_samples: int, **settings: Any) -> Self:
+        """A model by a recipe of :mod:`vade_core.presets`, as command line and app train it.
+
+        Parameters
+        ----------
+        preset : str
+            ``robust`` is what these take where nothing else is chosen.
+        n_samples : int
+            That it will be fitted to: batch and pretraining go by it.
+        **settings
+            Of the constructor; they come before the recipe's.
+
+        Examples
+        --------
+        >>> from vade_core.models import VaDE
+        >>> VaDE.from_preset("robust", n_samples=1_797, n_clusters=10).batch_size
+        64
+        """
+        from vade_core.models import MODELS
+        from vade_core.presets import PRESETS
+
+        if preset not in PRESETS:
+            raise ValueError(f"There is no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
+        name = next((key for key, entry in MODELS.items() if entry.class_name == cls.__name__), "")
+        return cls(**{**PRESETS[preset].of(name, n_samples), **settings})
+
     # -- training ---------------------------------------------------------------------------
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> LatentModel:
@@ -191,21 +226,32 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         training = self.stream(X, y)
         self._warn_of_scale(training.samples)
-        self.reports_: list[EpochReport] = list(training)
-        with warnings.catch_warnings():
-            # These samples are the fit's own, and have lost the names of a table's columns.
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
-            self._after_fit(from_device(training.samples))
+        self.__dict__.pop("labels_", None)  # an earlier fit's, should this one be interrupted
+        self.reports_: list[EpochReport] = []
+        try:
+            self.reports_.extend(training)
+            with warnings.catch_warnings():
+                # These samples are the fit's own, and have lost the names of a table's columns.
+                warnings.filterwarnings("ignore", "X does not have valid feature names")
+                self._after_fit(from_device(training.samples))
+        except Exception:
+            self._unfit()
+            raise
         return self
+
+    def _unfit(self) -> None:
+        """Be as before any fit: what has diverged answers nonsense."""
+        for name in [each for each in vars(self) if each.endswith("_") and each[0] != "_"]:
+            delattr(self, name)
 
     def _warn_of_scale(self, samples: DeviceSamples) -> None:
         unbounded = self._fitted == "networks_" and self.likelihood_ == "gaussian"
         if not unbounded or not isinstance(samples, Tensor):
             return
-        if (largest := max(-float(samples.min()), float(samples.max()))) > LARGE:
+        if words := scale_words(samples):
             warnings.warn(
-                f"X holds values up to {largest:g}, and the networks begin at unit scale: "
-                "standardise it, or little is learnt.",
+                f"X is far from the unit scale at which the networks begin ({words}): standardise "
+                "it, or little is learnt.",
                 UserWarning,
                 stacklevel=3,
             )
@@ -278,10 +324,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
 
     def _build(self, samples: Samples) -> None:
         self._device = device_named(self.device)
-        if isinstance(self.random_state, (int, np.integer)):
-            self._seed = int(self.random_state)
-        else:  # None, or a RandomState, as scikit-learn has it
-            self._seed = int(check_random_state(self.random_state).randint(2**31))
+        self._seed = seed_of(self.random_state)
         self._assemble(samples.shape[1])
         widest = max((p.shape for p in self.networks_.parameters() if p.ndim == 2), key=np.prod)
         if self.precision == "auto":
@@ -448,7 +491,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
         """gamma = p(c|z) of latents (n, J), shape (n, K)."""
         check_is_fitted(self, self._fitted)
-        array = _floating(latents)
+        array = self._as_latents(latents)
         prior = self._in_dtype(self.assigning_prior(), array.dtype)
         return self._over_chunks(array, lambda z: prior.log_responsibilities(z).exp())
 
@@ -467,9 +510,20 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def decode(self, latents: ArrayLike) -> NDArray[Any]:
         """Mean of p(x|z) for latents (n, J): (n, D), grey levels in [0, 1] for the Bernoulli."""
         check_is_fitted(self, self._fitted)
-        array = _floating(latents)
+        array = self._as_latents(latents)
         decoder = self._in_dtype(self.networks_.decoder, array.dtype)
         return self._over_chunks(array, decoder.decode)
+
+    def _as_latents(self, latents: ArrayLike) -> NDArray[Any]:
+        """Latents as floating-point numbers: whole ones may be written by hand."""
+        array = np.asarray(latents)
+        if array.dtype.kind != "f":
+            array = array.astype(np.float32)
+        if array.ndim != 2 or array.shape[1] != self.latent_size:
+            raise ValueError(
+                f"latents must have the shape (n, {self.latent_size}), not {array.shape}."
+            )
+        return array
 
     def negative_log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """-log p(x|z) of samples (n, D) in floating point at latents (n, J), (n,), in nats."""
@@ -477,19 +531,24 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         location, log_variance = decoder(z)
         return decoder.negative_log_likelihood(location, log_variance, x)
 
+    def inverse_transform(self, X: ArrayLike) -> NDArray[Any]:
+        """Samples of latents, as :meth:`decode`: scikit-learn's name for it."""
+        return self.decode(X)
+
     def sample_latents(
         self,
         n: int = 1,
         *,
         cluster: int | None = None,
         temperature: float = 1.0,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> NDArray[Any]:
         """Draw n latents from the prior, (n, J); see :meth:`sample`."""
         check_is_fitted(self, self._fitted)
-        if n < 1 or not temperature >= 0:
+        if not isinstance(n, Integral) or n < 1 or not temperature >= 0:
             raise ValueError(
-                f"n must be 1 or more and temperature 0 or more, not {n} and {temperature}."
+                "n must be a whole number from 1 on and temperature 0 or more, "
+                f"not {n} and {temperature}."
             )
         if cluster is not None:
             if self.prior_.n_clusters == 0:
@@ -497,13 +556,14 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                     "This model has one prior for everything, so no cluster can be asked for: "
                     "leave cluster out, or train VaDE or Lambda-Hot."
                 )
-            if not 0 <= cluster < self.prior_.n_clusters:
+            if not isinstance(cluster, Integral) or not 0 <= cluster < self.prior_.n_clusters:
                 raise ValueError(
-                    f"cluster must be between 0 and {self.prior_.n_clusters - 1}, not {cluster}."
+                    "cluster must be a whole number between 0 and "
+                    f"{self.prior_.n_clusters - 1}, not {cluster}."
                 )
-        generator = epoch_generator(random_state, 0, 0, self._device)
+        generator = epoch_generator(seed_of(random_state), 0, 0, self._device)
         with torch.inference_mode():
-            return self.prior_.sample(n, generator, cluster, temperature).cpu().numpy()
+            return self.prior_.sample(int(n), generator, cluster, temperature).cpu().numpy()
 
     def sample(
         self,
@@ -511,7 +571,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         *,
         cluster: int | None = None,
         temperature: float = 1.0,
-        random_state: int = 0,
+        random_state: RandomState = 0,
     ) -> NDArray[Any]:
         """Generate n samples: z from the prior, decoded to the mean of p(x|z).
 
@@ -522,8 +582,9 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             Component to draw from. Models without components of their own refuse.
         temperature : float
             Factor on the prior's standard deviation.
-        random_state : int
-            The same seed gives every cluster the same noise.
+        random_state : int, RandomState or None
+            The same seed gives the same samples, and every cluster the same noise; None gives
+            others each time.
 
         Returns
         -------
@@ -579,6 +640,30 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """ELBO in nats a sample, higher is better; its draws of z are seeded."""
         terms = self.loss_terms(X)
         return -sum(value for name, value in terms.items() if name != "loss")
+
+    @available_if(lambda model: model._scores_samples)
+    @torch.inference_mode()
+    def score_samples(self, X: ArrayLike, *, random_state: RandomState = 0) -> NDArray[np.float64]:
+        """ELBO of each sample in nats, (n,): low where it is unlike what was trained on.
+
+        A mean over ``SCORE_DRAWS`` times ``n_draws`` draws of z, whose noise is the same for all
+        samples: two calls agree, and no sample depends on those beside it. Not of the supervised
+        models, nor of those without an ELBO.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix, shape (n, D)
+        random_state : int, RandomState or None
+        """
+        array, seed = self._ready(X), seed_of(random_state)
+
+        def elbo(x: Tensor) -> Tensor:
+            noise: Any = Shared(epoch_generator(seed, 0, 0, self._device))
+            terms = [self.elbo_terms(x.float(), noise) for _ in range(SCORE_DRAWS)]
+            every = [sum(drawn.values(), torch.zeros(())) for drawn in terms]
+            return -torch.stack(every).double().mean(0)
+
+        return self._over_chunks(array, elbo)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -87,6 +87,8 @@ class DEC(ClusterMixin, NetworkSettings, LatentModel):
     tolerance: float | None = 0.001
     observation_variance: str = "shared"
 
+    _scores_samples = False
+
     def _build_prior(self) -> Prior:
         return StudentClusters(self.n_clusters, self.latent_dim)
 

@@ -12,6 +12,7 @@ from sklearn.base import ClusterMixin
 from torch import Tensor, nn
 
 from vade_core import mixture
+from vade_core.draws import normal
 from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, settings
 from vade_core.networks import bounded_log_variance, hidden_layers
@@ -207,12 +208,7 @@ device, precision
             ``cluster_kl``, KL(q(pi|x) || p(pi)).
         """
         found: Any = self.networks_.encoder(x)
-        noise = torch.randn(
-            (self.n_draws, *found.means.shape),
-            generator=generator,
-            device=x.device,
-            dtype=found.means.dtype,
-        )
+        noise = normal(generator, (self.n_draws, *found.means.shape), found.means.dtype)
         z = found.means + torch.exp(0.5 * found.log_variances) * noise
         decoder = self.networks_.decoder
         # Components before samples: a shared x then meets the decoder's (L, K, n, D).

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vade_core.fixed_mixture import FixedMixture
 from vade_core.models.base import ACCEPTED, CHUNK
-from vade_core.models.settings import settings
+from vade_core.models.settings import RandomState, settings
 from vade_core.models.without_networks import WithoutNetworks
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples, Samples, as_numbers, chunks, dense
@@ -70,7 +70,7 @@ class DataMixture(WithoutNetworks):
     restarts: int = 10
     regularisation: float = 0.01
     likelihood: str = "auto"
-    random_state: int | None = 0
+    random_state: RandomState = 0
 
     @property
     def latent_size(self) -> int:

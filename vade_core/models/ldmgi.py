@@ -20,7 +20,7 @@ from vade_core.local_discriminants import (
     smallest_eigenvectors,
 )
 from vade_core.models.base import CHUNK
-from vade_core.models.settings import settings
+from vade_core.models.settings import RandomState, settings
 from vade_core.models.without_networks import WithoutNetworks
 from vade_core.priors import Prior
 from vade_core.samples import DeviceSamples, Samples, chunks
@@ -88,7 +88,7 @@ class LDMGI(WithoutNetworks):
     regularisation: float = 0.01
     most_samples: int = 10_000
     likelihood: str = "auto"
-    random_state: int | None = 0
+    random_state: RandomState = 0
 
     @property
     def latent_size(self) -> int:

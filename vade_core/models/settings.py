@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from numbers import Integral, Real
 from typing import Any, TypeVar, dataclass_transform
 
+import numpy as np
 from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
@@ -14,6 +15,8 @@ from sklearn.utils._param_validation import (
 )
 
 T = TypeVar("T")
+# As scikit-learn has it.
+RandomState = int | np.random.RandomState | None
 
 _ONE_OR_MORE = [Interval(Integral, 1, None, closed="left")]
 _NONE_OR_MORE = [Interval(Integral, 0, None, closed="left")]
@@ -108,7 +111,7 @@ class NetworkSettings:
     decay_every: int = 10
     learning_rate_floor: float = 0.0
     adam_eps: float = 1e-8
-    random_state: int | None = 0
+    random_state: RandomState = 0
     device: str = "auto"
     precision: str = "auto"
 

@@ -27,6 +27,7 @@ class SupervisedModel(ClassifierMixin, LatentModel):
     """
 
     supervised = True
+    _scores_samples = False
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import ClusterMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -33,6 +35,9 @@ GUARDED_SAMPLE = 10_000  # samples that are looked at, after every epoch, for ho
 @settings
 class VaDE(ClusterMixin, ElboSettings, LatentModel):
     """Variational deep embedding: cluster and generate with one model, without labels.
+
+    As it stands it is the plain VaDE, whose clusters often lose their samples: where it ends
+    depends on luck. ``VaDE.from_preset("robust", n_samples)`` is what command line and app train.
 
     Generation: c ~ Cat(pi), z ~ N(mu_c, sigma_c^2 I), x ~ p(x|z). The cluster of a sample is
     the most responsible component, gamma_c = p(c|z), at its posterior mean.
@@ -310,6 +315,20 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     def _after_fit(self, samples: Samples) -> None:
         super()._after_fit(samples)
         self.labels_ = self.predict(samples)
+        if (used := len(np.unique(self.labels_))) < self.n_clusters:
+            better = (
+                ""
+                if self.clamped_epochs
+                else (
+                    f" {type(self).__name__}.from_preset('robust', n_samples) holds them at first."
+                )
+            )
+            warnings.warn(
+                f"Only {used} of {self.n_clusters} clusters hold samples: the others lost "
+                f"theirs.{better}",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
 
     def tensors(self) -> dict[str, Tensor]:
         own = {"start.clusters": self.start_.cpu(), "start.agreement": self.agreement_.clone()}

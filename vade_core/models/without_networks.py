@@ -41,6 +41,7 @@ class WithoutNetworks(ClusterMixin, LatentModel):
     labels_: NDArray[np.int64]
     batch_size = 1  # the schedule asks for one, and there are no batches
     _fitted = "prior_"
+    _scores_samples = False
     _words = ""
 
     @abstractmethod

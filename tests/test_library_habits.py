@@ -1,0 +1,232 @@
+"""What somebody expects who comes from scikit-learn, beyond its own checks."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.datasets import make_blobs
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from small_models import small
+
+from vade_core.cli import main
+from vade_core.models import MODELS, VAE, VaDE
+from vade_core.presets import PRESETS
+
+ROOT = Path(__file__).parents[1]
+SMALL: dict[str, Any] = {
+    "hidden": (32, 32),
+    "latent_dim": 4,
+    "n_clusters": 5,
+    "epochs": 3,
+    "pretrain_epochs": 2,
+    "start_restarts": 1,
+}
+
+
+@pytest.fixture(scope="module")
+def blobs() -> NDArray[np.float64]:
+    X, _ = make_blobs(400, 8, centers=5, random_state=0)
+    return StandardScaler().fit_transform(X)
+
+
+@pytest.fixture(scope="module")
+def model(blobs: NDArray[np.float64]) -> VaDE:
+    return VaDE(**SMALL).fit(blobs)
+
+
+# -- a score of each sample --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_samples_score_is_its_elbo_and_depends_on_no_other(
+    name: str, blobs: NDArray[np.float64]
+) -> None:
+    y = np.arange(len(blobs)) % 3
+    fitted = small(name).fit(blobs, y)
+    if not hasattr(fitted, "score_samples"):
+        assert MODELS[name].supervised or not {"reconstruction", "latent_kl"} <= set(
+            fitted.loss_terms(blobs)
+        )
+        return
+    scores = fitted.score_samples(blobs)
+    assert scores.shape == (400,)
+    assert scores.dtype == np.float64
+    np.testing.assert_allclose(fitted.score_samples(blobs[5:9]), scores[5:9], rtol=1e-4)
+    np.testing.assert_allclose(fitted.score_samples(blobs[::-1])[::-1], scores, rtol=1e-4)
+    # The mean of the ELBO, but for other draws.
+    terms = {k: v for k, v in fitted.loss_terms(blobs).items() if k != "cluster_shortfall"}
+    terms.pop("loss")
+    assert scores.mean() == pytest.approx(-sum(terms.values()), rel=0.05)
+
+
+def test_what_is_unlike_the_training_data_scores_low(
+    model: VaDE, blobs: NDArray[np.float64]
+) -> None:
+    strange = np.random.default_rng(0).normal(size=(50, 8)) * 6
+    assert model.score_samples(strange).max() < model.score_samples(blobs).min()
+    other = model.score_samples(blobs, random_state=1)
+    assert not np.array_equal(other, model.score_samples(blobs))
+    np.testing.assert_array_equal(other, model.score_samples(blobs, random_state=1))
+
+
+# -- latents and samples -----------------------------------------------------------------------
+
+
+def test_a_pipeline_leads_back_from_latents_to_samples(blobs: NDArray[np.float64]) -> None:
+    pipeline = make_pipeline(StandardScaler(), VAE(hidden=(8,), latent_dim=3, epochs=1))
+    X = 10 * blobs + 3
+    latents = pipeline.fit_transform(X)
+    scaler, vae = pipeline.named_steps["standardscaler"], pipeline.named_steps["vae"]
+    expected = scaler.inverse_transform(vae.reconstruct(scaler.transform(X)))
+    np.testing.assert_allclose(pipeline.inverse_transform(latents), expected)
+
+
+def test_samples_are_the_same_for_a_seed_and_others_without_one(model: VaDE) -> None:
+    np.testing.assert_array_equal(model.sample(5), model.sample(5, random_state=0))
+    assert not np.array_equal(
+        model.sample(5, random_state=None), model.sample(5, random_state=None)
+    )
+    state = np.random.RandomState(3)
+    first = model.sample(5, random_state=state)
+    assert not np.array_equal(first, model.sample(5, random_state=state))
+    np.testing.assert_array_equal(first, model.sample(5, random_state=np.random.RandomState(3)))
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda m: m.decode(np.zeros((2, 3))), r"shape \(n, 4\), not \(2, 3\)"),
+        (lambda m: m.decode(np.zeros(4)), r"shape \(n, 4\), not \(4,\)"),
+        (lambda m: m.responsibilities(np.zeros((2, 5))), r"shape \(n, 4\)"),
+        (lambda m: m.sample(3.0), "n must be a whole number"),
+        (lambda m: m.sample(3, cluster=1.5), "cluster must be a whole number between 0 and 4"),
+    ],
+)
+def test_what_cannot_be_asked_for_gets_a_sentence(model: VaDE, ask: Any, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ask(model)
+
+
+def test_a_device_that_there_is_not_gets_a_sentence(blobs: NDArray[np.float64]) -> None:
+    for name in ("mps", "meta", "nowhere"):
+        with pytest.raises(ValueError, match="device must be 'auto', 'cpu' or 'cuda'"):
+            VaDE(**SMALL, device=name).fit(blobs)
+
+
+# -- a fit that fails --------------------------------------------------------------------------
+
+
+def test_what_has_diverged_counts_as_never_fitted(blobs: NDArray[np.float64]) -> None:
+    again = VaDE(**SMALL).fit(blobs)
+    for model in (VaDE(**SMALL), again):
+        model.set_params(learning_rate=1e3)
+        with pytest.raises(FloatingPointError, match="lower the learning rate"):
+            model.fit(blobs)
+        with pytest.raises(NotFittedError):
+            model.predict(blobs)
+        assert not [name for name in vars(model) if name.endswith("_")]
+    # And it can be fitted once more.
+    assert again.set_params(learning_rate=2e-3).fit(blobs).labels_.shape == (400,)
+
+
+def test_an_interrupted_fit_keeps_what_it_went_through(
+    blobs: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = VaDE(**SMALL).fit(blobs)
+    epochs = len(model.reports_)
+    stream = model.stream
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        training = stream(*given, **named)
+
+        class Interrupted:
+            samples = training.samples
+
+            def __iter__(self) -> Any:
+                for number, report in enumerate(training):
+                    if number == 2:
+                        raise KeyboardInterrupt
+                    yield report
+
+        return Interrupted()
+
+    monkeypatch.setattr(model, "stream", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(blobs)
+    assert len(model.reports_) == 2 < epochs
+    assert model.predict(blobs).shape == (400,)
+    assert not hasattr(model, "labels_")  # they were the earlier fit's
+
+
+def test_clusters_that_lost_their_samples_are_told(blobs: NDArray[np.float64]) -> None:
+    two = blobs[:2].repeat(60, axis=0) + np.random.default_rng(0).normal(size=(120, 8)) * 1e-3
+    few = {**SMALL, "n_clusters": 12, "epochs": 15, "start": "random"}
+    with pytest.warns(ConvergenceWarning, match=r"Only \d+ of 12 clusters .*from_preset\('robust'"):
+        model = VaDE(**few).fit(two)
+    assert len(np.unique(model.labels_)) < 12
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        VaDE(**SMALL).fit(blobs)
+
+
+# -- recipes -----------------------------------------------------------------------------------
+
+
+def test_a_recipe_makes_a_model_that_goes_by_the_number_of_samples() -> None:
+    model = VaDE.from_preset("robust", 1_797, n_clusters=3, epochs=40)
+    asked = model.get_params()
+    expected = PRESETS["robust"].of("vade", 1_797) | {"n_clusters": 3, "epochs": 40}
+    assert {name: asked[name] for name in expected} == expected
+    assert asked["batch_size"] == 64 < VaDE.from_preset("robust", 70_000).batch_size
+    assert VAE.from_preset("class", 70_000).epochs == PRESETS["class"].of("vae", 70_000)["epochs"]
+    with pytest.raises(ValueError, match="no preset 'best': choose one of short, paper"):
+        VaDE.from_preset("best", 100)
+
+
+def test_the_readmes_examples_run_as_they_are_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    part = text.partition("## In your own programs")[2].partition("\n## ")[0]
+    fitting, reading = re.findall(r"```python\n(.*?)```", part, flags=re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    quick = {"hidden": (16,), "pretrain_epochs": 1, "epochs": 4, "clamped_epochs": 2}
+    of_preset = VaDE.from_preset
+    monkeypatch.setattr(
+        VaDE, "from_preset", lambda *given, **named: of_preset(*given, **quick, **named)
+    )
+    X = np.random.default_rng(0).random((300, 12))
+    names: dict[str, Any] = {"X": X, "Z": np.zeros((2, 10))}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        exec(fitting, names)
+    assert names["model"].labels_.shape == (300,)
+    words = ["--dataset", "digits", "--subset", "100", "--preset", "short", "--maps", "pca"]
+    words += ["--epochs", "1", "--pretrain-epochs", "1", "--hidden", "8", "--out", "runs/my-run"]
+    assert main(["train", *words]) == 0
+    exec(reading, names)
+
+
+# -- values far from unit scale ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"), [(9.0, "standard deviation is 9"), (1e5, "values reach"), (1.0, None)]
+)
+def test_values_far_from_unit_scale_are_told(
+    scale: float, words: str | None, blobs: NDArray[np.float64]
+) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        VAE(hidden=(8,), latent_dim=2, epochs=1, learning_rate=1e-6).fit(scale * blobs)
+    said = [str(each.message) for each in told if "unit scale" in str(each.message)]
+    assert len(said) == (words is not None)
+    assert words is None or words in said[0]
