@@ -230,3 +230,10 @@ def test_values_far_from_unit_scale_are_told(
     said = [str(each.message) for each in told if "unit scale" in str(each.message)]
     assert len(said) == (words is not None)
     assert words is None or words in said[0]
+
+
+def test_a_mixture_of_the_data_itself_takes_values_of_any_scale() -> None:
+    X = np.random.default_rng(0).random((200, 6)) + 1e6
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        small("gmm").fit(X)

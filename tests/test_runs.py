@@ -45,7 +45,9 @@ def test_a_summary_tells_what_lists_show(finished: Run) -> None:
     assert find_run(finished.id, [finished.path.parent]).path == finished.path
 
 
-@pytest.mark.parametrize("run_id", ["../secrets", "/etc", "", "a/b", "A", ".hidden", "x" * 200])
+@pytest.mark.parametrize(
+    "run_id", ["../secrets", "/etc", "", "a/b", "ä", ".hidden", "..", "a.", "x" * 200]
+)
 def test_an_id_is_never_a_path(run_id: str, finished: Run) -> None:
     with pytest.raises(RunError, match="is no run's id"):
         find_run(run_id, [finished.path.parent])

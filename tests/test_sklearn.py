@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -32,6 +33,7 @@ def test_a_table_comes_back_as_a_table_without_a_warning() -> None:
     steps = make_pipeline(MinMaxScaler(), model).set_output(transform="pandas")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of so short a training
         latents = steps.fit_transform(table[:200])
     assert list(latents.columns) == [f"vade{j}" for j in range(model.latent_dim)]
     assert list(latents.index) == list(table.index[:200])
@@ -43,14 +45,5 @@ def test_latents_may_be_whole_numbers_and_draws_are_some() -> None:
     assert model.decode(zero).shape == (1, 64)
     assert model.responsibilities(zero).sum() == pytest.approx(1, abs=1e-5)
     for wrong in ({"n": 0}, {"temperature": -1.0}, {"temperature": float("nan")}):
-        with pytest.raises(ValueError, match="1 or more and temperature 0 or more"):
+        with pytest.raises(ValueError, match="from 1 on and temperature 0 or more"):
             model.sample(**wrong)
-
-
-def test_values_far_from_unit_scale_are_told() -> None:
-    X = load_digits().data[:200]
-    with pytest.warns(UserWarning, match="up to 1e\\+06, and the networks begin at unit scale"):
-        small("vade").fit(X + (1e6 - X.max()))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)
-        small("gmm").fit(X + 1e6)

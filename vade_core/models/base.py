@@ -656,10 +656,13 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         random_state : int, RandomState or None
         """
         array, seed = self._ready(X), seed_of(random_state)
+        scorer = copy.copy(self)
+        scorer.networks_ = self._in_dtype(self.networks_, array.dtype)
+        scorer.prior_ = self._in_dtype(self.prior_, array.dtype)
 
         def elbo(x: Tensor) -> Tensor:
             noise: Any = Shared(epoch_generator(seed, 0, 0, self._device))
-            terms = [self.elbo_terms(x.float(), noise) for _ in range(SCORE_DRAWS)]
+            terms = [scorer.elbo_terms(x, noise) for _ in range(SCORE_DRAWS)]
             every = [sum(drawn.values(), torch.zeros(())) for drawn in terms]
             return -torch.stack(every).double().mean(0)
 

@@ -47,13 +47,15 @@ class StyleEncoder(Encoder):
     def both(self, x: Tensor) -> tuple[Posterior, Posterior]:
         """Parameters of q(z|x), (n, J), and of q(w|x), (n, W)."""
         features = self.body(x)
-        means = self.mean(features).float(), self.style_mean(features).float()
-        raw = self.log_variance(features).float(), self.style_log_variance(features).float()
-        z, w = (
-            Posterior(mean, bounded_log_variance(spread))
-            for mean, spread in zip(means, raw, strict=True)
+        heads = (self.mean, self.log_variance, self.style_mean, self.style_log_variance)
+        found = [head(features) for head in heads]
+        if features.dtype is torch.bfloat16:
+            found = [values.float() for values in found]
+        z_mean, z_spread, w_mean, w_spread = found
+        return (
+            Posterior(z_mean, bounded_log_variance(z_spread)),
+            Posterior(w_mean, bounded_log_variance(w_spread)),
         )
-        return z, w
 
 
 @settings
