@@ -47,8 +47,7 @@ def dense(rows: Samples) -> NDArray[Any]:
 DARKEST_WHITE = 32
 
 # The networks begin at unit scale. Beyond such values, or where features spread so much on average,
-# a standardised copy is clustered far better: five blobs of spread 7 end at an ARI of 0.5 in place
-# of 1.0.
+# a standardised copy is clustered far better.
 LARGE = 1000.0
 WIDE = 5.0
 
@@ -63,7 +62,7 @@ def scale_words(samples: NDArray[Any] | Tensor) -> str | None:
     """
     if (reach := max(-float(samples.min()), float(samples.max()))) > LARGE:
         return f"values reach {reach:g}"
-    spread = float((samples.var(0)).mean()) ** 0.5
+    spread = float(samples.var(0).mean()) ** 0.5
     if spread > WIDE:
         return f"the features' standard deviation is {spread:.2g} on average"
     return None

@@ -316,16 +316,10 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         super()._after_fit(samples)
         self.labels_ = self.predict(samples)
         if (used := len(np.unique(self.labels_))) < self.n_clusters:
-            better = (
-                ""
-                if self.clamped_epochs
-                else (
-                    f" {type(self).__name__}.from_preset('robust', n_samples) holds them at first."
-                )
-            )
+            better = " VaDE.from_preset('robust', n_samples) holds them at first."
             warnings.warn(
                 f"Only {used} of {self.n_clusters} clusters hold samples: the others lost "
-                f"theirs.{better}",
+                f"theirs.{'' if self.clamped_epochs else better}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
