@@ -121,6 +121,26 @@ def test_a_device_that_there_is_not_gets_a_sentence(blobs: NDArray[np.float64]) 
             VaDE(**SMALL, device=name).fit(blobs)
 
 
+def test_what_has_not_been_fitted_says_so() -> None:
+    for name in MODELS:
+        with pytest.raises(NotFittedError):
+            small(name).tensors()
+
+
+@pytest.mark.parametrize("start", ["gmm", "kmeans", "graph", "random"])
+def test_fewer_samples_than_clusters_are_refused_by_every_start(
+    start: str, blobs: NDArray[np.float64]
+) -> None:
+    with pytest.raises(ValueError, match="3 samples cannot be sorted into 5 clusters"):
+        VaDE(**SMALL, start=start).fit(blobs[:3])
+
+
+def test_the_score_of_a_classifier_needs_the_classes(blobs: NDArray[np.float64]) -> None:
+    y = np.arange(len(blobs)) % 3
+    with pytest.raises(ValueError, match="its score needs the classes y"):
+        small("lambda-hot").fit(blobs, y).score(blobs)
+
+
 # -- a fit that fails --------------------------------------------------------------------------
 
 

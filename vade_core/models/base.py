@@ -268,6 +268,9 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Training:
         """Prepare the training on X and return it; iterating over it trains.
 
+        For whoever wants to follow a training, or to end it early: the model answers in between.
+        It is one training, whatever ``n_init`` is, and sets neither ``labels_`` nor ``reports_``.
+
         Parameters
         ----------
         X, y

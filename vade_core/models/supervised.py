@@ -57,6 +57,8 @@ class SupervisedModel(ClassifierMixin, LatentModel):
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
         """Share of samples classified rightly."""
+        if y is None:
+            raise ValueError(f"{type(self).__name__} is supervised: its score needs the classes y.")
         return float(accuracy_score(y, self.predict(X)))
 
     def _restoring(self, tensors: Mapping[str, Tensor]) -> None:

@@ -164,6 +164,10 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             raise ValueError(
                 f"pretraining must be {', '.join(PRETRAINING)} or none, not {self.pretraining!r}."
             )
+        if len(samples) < self.n_clusters:
+            raise ValueError(
+                f"{len(samples)} samples cannot be sorted into {self.n_clusters} clusters."
+            )
         if self.start not in (*STARTS, "random"):
             raise ValueError(f"start must be {', '.join(STARTS)} or random, not {self.start!r}.")
         if self.clamped_epochs and self.start == "random":
@@ -325,8 +329,9 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             )
 
     def tensors(self) -> dict[str, Tensor]:
-        own = {"start.clusters": self.start_.cpu(), "start.agreement": self.agreement_.clone()}
-        return {**super().tensors(), **own}
+        learnt = super().tensors()  # or says that there is nothing yet
+        start = {"start.clusters": self.start_.cpu(), "start.agreement": self.agreement_.clone()}
+        return {**learnt, **start}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         super().load_tensors(tensors)
