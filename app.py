@@ -15,6 +15,7 @@ import streamlit as st
 
 from pages.shared.browser_history import keep_history_short
 from pages.shared.front_door import come_in
+from pages.shared.lasting_click import forget_clicks
 from pages.shared.message_queue import mend_message_queue
 from pages.shared.part_of_page import note_page
 from pages.shared.present import draw_present
@@ -50,6 +51,7 @@ come_in()
 note_page(page.url_path)
 draw_present()
 page.run()
+forget_clicks()
 keep_history_short()  # below the page, where it moves nothing
 
 # Last, because it brings torch along: the page is on the screen by now. It takes up a queue that

@@ -53,22 +53,21 @@ enter_by_the_front_door()
 Summary = dict[str, Any]
 MOST_WORDS = 12
 
-STYLE = f"""
+STYLE = """
 <style>
-[data-testid="stMainBlockContainer"] {{ padding-left: 2rem; padding-right: 2rem; }}
-[data-testid="stStatusWidget"] {{ display: none; }}
+[data-testid="stMainBlockContainer"] { padding-left: 2rem; padding-right: 2rem; }
+[data-testid="stStatusWidget"] { display: none; }
 /* What stands there stays readable while the page is drawn anew. */
-[data-testid="stElementContainer"][data-stale="true"] {{ opacity: 1; }}
-.st-key-hm-run button {{ min-width: 4rem; padding: .45rem 1rem; }}
-.st-key-hm-run button p {{ font-size: 1.25rem; font-weight: 650; }}
-.st-key-hm-findings li {{ margin-bottom: .35rem; }}
-.st-key-hm-table table {{ font-variant-numeric: tabular-nums; }}
-{wide_table_style('.st-key-hm-table [data-testid="stMarkdownContainer"]')}
-@media (max-width: 1100px) {{
-  .st-key-hm-table td, .st-key-hm-table th {{ padding: .4rem .35rem; }}
-}}
+[data-testid="stElementContainer"][data-stale="true"] { opacity: 1; }
+.st-key-hm-run button { min-width: 4rem; padding: .45rem 1rem; }
+.st-key-hm-run button p { font-size: 1.25rem; font-weight: 650; }
+.st-key-hm-findings li { margin-bottom: .35rem; }
+.st-key-hm-table table { font-variant-numeric: tabular-nums; }
+@media (max-width: 1100px) {
+  .st-key-hm-table td, .st-key-hm-table th { padding: .4rem .35rem; }
+}
 </style>
-"""
+""" + wide_table_style('.st-key-hm-table [data-testid="stMarkdownContainer"]')
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,10 +17,11 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import session
+from pages.shared.lasting_click import CLICKS
 from pages.shared.latent_map import MapAnswer
 from pages.shared.run_cards import draw_points, plain_label
 from pages.shared.run_settings import settings_query, settings_rows
-from tests.conftest import opened_page
+from tests.conftest import ROOT, opened_page
 from vade_core.archive import pack
 from vade_core.cli import main
 from vade_core.configure import configure
@@ -613,12 +615,37 @@ def test_training_on_queues_the_run_with_more_epochs(runs: Path) -> None:
     assert link_of(app)["run"] == VADE
 
 
+def test_a_run_that_was_queued_is_not_trained_on_again(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Manager:
+        def resume(self, run: Run, *, more_epochs: int = 0) -> None:
+            status = json.loads((run.path / "status.json").read_text())
+            (run.path / "status.json").write_text(json.dumps(status | {"state": "queued"}))
+
+    monkeypatch.setattr("pages.shared.run_actions.job_manager", Manager)
+    app = opened_page("load", run=VADE)
+    assert f"train-on-{VADE}" in [button.key for button in app.button]
+    app.button(key=f"train-on-{VADE}").click().run()
+    app.switch_page("pages/load.py").run()
+    assert f"train-on-{VADE}" not in [button.key for button in app.button]
+
+
+def test_a_page_drawn_to_its_end_leaves_no_click_that_waits(no_runs: Path) -> None:
+    """The second of a double click on Train on, whose button is gone since the first."""
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app.session_state[CLICKS] = {f"train-on-{VADE}": (time.monotonic(), 7)}
+    app.run()
+    assert not app.exception
+    assert app.session_state[CLICKS] == {}
+
+
 def test_data_that_is_not_here_cannot_be_trained_on(runs: Path) -> None:
     config = json.loads((runs / VADE / "config.json").read_text()) | {"dataset": "mine"}
     (runs / VADE / "config.json").write_text(json.dumps(config))
     app = opened_page("load", run=VADE)
     assert "is not on this computer" in words_of(app)
-    assert "train-on" not in [button.key for button in app.button]
+    assert f"train-on-{VADE}" not in [button.key for button in app.button]
 
 
 def test_settings_go_to_train_in_the_link(runs: Path) -> None:

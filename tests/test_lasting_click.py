@@ -11,7 +11,7 @@ import pytest
 import streamlit as st
 from streamlit.runtime.scriptrunner import RerunData, RerunException
 
-from pages.shared.lasting_click import Click, lasting_button
+from pages.shared.lasting_click import Click, forget_clicks, lasting_button
 
 
 class Page:
@@ -84,6 +84,16 @@ def test_a_press_whose_run_was_broken_off_is_answered_by_the_next_one_as_it_was_
     page.breaks_off = page.pressed = False
     assert done(page, "other") == ["meant"]
     assert done(page, "other") == []
+
+
+def test_a_click_whose_button_is_not_drawn_any_more_is_forgotten_with_the_page(
+    page: Page,
+) -> None:
+    draw(page, "meant")
+    page.press()
+    page.pressed = False
+    forget_clicks()
+    assert done(page, "meant") == []
 
 
 def test_nobody_waits_for_an_answer_for_long(page: Page, later: Callable[[float], None]) -> None:

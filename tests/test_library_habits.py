@@ -17,6 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from small_models import small
 
 from vade_core.cli import main
+from vade_core.configure import chosen_parameters
 from vade_core.models import MODELS, VAE, VaDE
 from vade_core.presets import PRESETS
 
@@ -51,10 +52,10 @@ def test_a_samples_score_is_its_elbo_and_depends_on_no_other(
 ) -> None:
     y = np.arange(len(blobs)) % 3
     fitted = small(name).fit(blobs, y)
-    if not hasattr(fitted, "score_samples"):
-        assert MODELS[name].supervised or not {"reconstruction", "latent_kl"} <= set(
-            fitted.loss_terms(blobs)
-        )
+    networks = hasattr(fitted, "networks_") and not MODELS[name].supervised
+    has_elbo = networks and {"reconstruction", "latent_kl"} <= set(fitted.loss_terms(blobs))
+    assert hasattr(fitted, "score_samples") is has_elbo
+    if not has_elbo:
         return
     scores = fitted.score_samples(blobs)
     assert scores.shape == (400,)
@@ -157,6 +158,21 @@ def test_what_has_diverged_counts_as_never_fitted(blobs: NDArray[np.float64]) ->
     assert again.set_params(learning_rate=2e-3).fit(blobs).labels_.shape == (400,)
 
 
+def test_a_refused_fit_leaves_the_model_as_it_was(blobs: NDArray[np.float64]) -> None:
+    unfitted = VaDE(**SMALL)
+    fitted = VaDE(**SMALL).fit(blobs)
+    before = fitted.predict(blobs)
+    for model in (unfitted, fitted):
+        with pytest.raises(ValueError, match="3 samples cannot be sorted"):
+            model.fit(blobs[:3])
+        with pytest.raises(ValueError, match="start must be"):
+            model.set_params(start="nowhere").fit(blobs)
+    with pytest.raises(NotFittedError):
+        unfitted.predict(blobs)
+    np.testing.assert_array_equal(fitted.predict(blobs), before)
+    np.testing.assert_array_equal(fitted.labels_, before)
+
+
 def test_an_interrupted_fit_keeps_what_it_went_through(
     blobs: NDArray[np.float64], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,11 +220,33 @@ def test_a_recipe_makes_a_model_that_goes_by_the_number_of_samples() -> None:
     model = VaDE.from_preset("robust", 1_797, n_clusters=3, epochs=40)
     asked = model.get_params()
     expected = PRESETS["robust"].of("vade", 1_797) | {"n_clusters": 3, "epochs": 40}
+    expected["clamped_epochs"] = 20  # the recipe's half of them
     assert {name: asked[name] for name in expected} == expected
     assert asked["batch_size"] == 64 < VaDE.from_preset("robust", 70_000).batch_size
     assert VAE.from_preset("class", 70_000).epochs == PRESETS["class"].of("vae", 70_000)["epochs"]
     with pytest.raises(ValueError, match="no preset 'best': choose one of short, paper"):
         VaDE.from_preset("best", 100)
+    with pytest.raises(ValueError, match="VaDE has no setting 'gamma': leave it out"):
+        VaDE.from_preset("robust", 100, gamma=2)
+
+    class Mine(VaDE):
+        """A person's own."""
+
+    of_mine, of_vade = (each.from_preset("robust", 1_797).get_params() for each in (Mine, VaDE))
+    assert of_mine == of_vade
+
+
+@pytest.mark.parametrize("name", list(MODELS))
+def test_a_recipe_is_the_command_lines_for_every_model(name: str) -> None:
+    model = MODELS[name].estimator
+    for preset in PRESETS:
+        for asked in ({}, {"epochs": 10}):
+            known = {key: v for key, v in asked.items() if key in model().get_params()}
+            made = model.from_preset(preset, 1_000, random_state=None, **known).get_params()
+            expected = chosen_parameters(name, preset, 1_000, known) | {"random_state": None}
+            assert made == expected
+    assert VaDE.from_preset("robust", 1_000, epochs=10).clamped_epochs == 5
+    assert VaDE.from_preset("robust", 1_000, n_init=3).n_init == 3
 
 
 def test_the_readmes_examples_run_as_they_are_printed(

@@ -120,8 +120,8 @@ def _open(named: Path) -> Run:
             if (root / named).is_dir():
                 return Run(root / named)
         raise RunError(
-            f"{named} is neither a folder nor a run in {runs_root()}: 'python -m vade_core runs' "
-            "lists what is there."
+            f"{named} is neither a folder nor a run in {runs_root()}, nor a recorded one: "
+            "'python -m vade_core runs' lists what is there."
         )
     return Run(named)
 

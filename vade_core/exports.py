@@ -73,7 +73,7 @@ def export_run(
         raise RunError(f"There is no format {format_!r}: choose one of {', '.join(FORMATS)}.")
     if format_ == "samples":
         if number is not None or lens is not None:
-            raise RunError("Every sample is of the final model: leave frame and map out.")
+            raise RunError("Every sample is of the last checkpoint: leave frame and map out.")
         return samples_csv(run).encode()
     lenses = lenses_of(run)
     if lens is not None and lens not in lenses:
@@ -201,7 +201,7 @@ def frame_csv(run: Run, number: int, lens: str) -> str:
 
 
 def samples_csv(run: Run) -> str:
-    """Every sample of a run's data as its final model sees it, a line each.
+    """Every sample of a run's data as its last checkpoint has it, a line each.
 
     Parameters
     ----------
@@ -224,7 +224,8 @@ def samples_csv(run: Run) -> str:
 
     model, dataset = load_model(run), load_dataset(run.config)
     latents = model.transform(dataset.samples)
-    gamma = model.responsibilities(latents)
+    # Not of the latents: a conditional VAE's say which class was the likeliest already.
+    gamma = model.predict_proba(dataset.samples)
     names = run.config.class_names or []
     labels = [""] * len(latents)
     if dataset.labels is not None:

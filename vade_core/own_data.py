@@ -23,11 +23,12 @@ import numpy as np
 
 from vade_core.data import DATASETS, DataError, Dataset, DatasetEntry, load_file, load_parts
 from vade_core.data.own_checks import MAX_SAMPLES, Say, size_words, whole_or_text
-from vade_core.runs import Run, RunError, run_folders, runs_root
+from vade_core.runs import Run, RunConfig, RunError, run_folders, runs_root
 
 __all__ = [
     "OwnData",
     "bring_in",
+    "data_file_of",
     "discard",
     "entry_of",
     "keep",
@@ -205,6 +206,15 @@ def entry_of(name: str) -> DatasetEntry:
     if kept is None:
         raise DataError(f"There is no data set {name[:40]!r} here: choose one of the list.")
     return kept.entry
+
+
+def data_file_of(config: RunConfig) -> Path | None:
+    """Where a run's own data lie: they may have moved with the runs. None of a data set's run."""
+    if config.data_file is None:
+        return None
+    path = Path(config.data_file)
+    moved = own_root() / path.parent.name / path.name
+    return moved if not path.exists() and kept_key(str(moved)) else path
 
 
 def kept_key(data_file: str | None) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vade_core.data import DATASETS, DataError, Dataset, load, load_file
 from vade_core.models import MODELS, LatentModel
-from vade_core.own_data import kept_key, own_root
+from vade_core.own_data import data_file_of
 from vade_core.recorder import Checkpoint, read_weights
 from vade_core.runs import CHECKPOINT, Run, RunConfig, RunError
 
@@ -27,10 +27,7 @@ def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = Non
     DataError
         If it is gone, or is not what it was.
     """
-    if config.data_file is not None:
-        path = Path(config.data_file)
-        if not path.exists() and kept_key(str(here := own_root() / path.parent.name / path.name)):
-            path = here  # the runs have moved, and their data with them
+    if (path := data_file_of(config)) is not None:
         if not path.exists():
             raise DataError(
                 f"The data of this run, {path}, are not there any more: bring that file back, or "

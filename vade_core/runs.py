@@ -46,8 +46,8 @@ FORMAT = 1
 # Of names that a person gives, what a link and every file system can carry.
 ID_PATTERN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,78}[A-Za-z0-9_-])?")
 ID_WORDS = (
-    "an id begins with a letter from a to z or a digit, and goes on with these, hyphens, dots or "
-    "underscores, 80 characters at most"
+    "an id begins with a letter from a to z or a digit, and goes on with these, hyphens, "
+    "underscores or dots, but does not end with a dot, 80 characters at most"
 )
 # The phase of the first report, made before any training.
 UNTRAINED: Literal["untrained"] = "untrained"

@@ -204,22 +204,22 @@ def written(measure: Measure, value: float | None) -> str:
     return f"{value:.3f}" if measure.unit == "number" else f"{value:.1f}"
 
 
-STYLE = f"""
+STYLE = """
 <style>
-.ct {{ width: 100%; border-collapse: collapse; font-size: 1.02rem;
-  font-variant-numeric: tabular-nums; }}
-.ct th, .ct td {{ padding: .42rem .7rem; text-align: right; border: 0;
-  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }}
-.ct th:first-child, .ct td:first-child {{ text-align: left; padding-left: 0; }}
-.ct th {{ font-weight: 650; vertical-align: bottom; }}
-.ct th i {{ display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem;
-  margin-right: .35rem; }}
-.ct td.ct-best {{ font-weight: 750; }}
-.ct .ct-star {{ margin-right: .3rem; }}
-.ct .ct-paper {{ font-size: .93rem; opacity: .85; white-space: normal; }}
-.ct .ct-wait {{ opacity: .6; }}
-{wide_table_style(".ct-room")}</style>
-"""
+.ct { width: 100%; border-collapse: collapse; font-size: 1.02rem;
+  font-variant-numeric: tabular-nums; }
+.ct th, .ct td { padding: .42rem .7rem; text-align: right; border: 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }
+.ct th:first-child, .ct td:first-child { text-align: left; padding-left: 0; }
+.ct th { font-weight: 650; vertical-align: bottom; }
+.ct th i { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem;
+  margin-right: .35rem; }
+.ct td.ct-best { font-weight: 750; }
+.ct .ct-star { margin-right: .3rem; }
+.ct .ct-paper { font-size: .93rem; opacity: .85; white-space: normal; }
+.ct .ct-wait { opacity: .6; }
+</style>
+""" + wide_table_style(".ct-room")
 
 
 def table_html(compared: Sequence[Compared], rows: Sequence[Row], waiting: str = "…") -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import streamlit as st
 
@@ -11,6 +10,7 @@ from pages.shared.map_making import is_busy
 from pages.shared.run_map import lenses_of, read_frames
 from vade_core.data import DATASETS
 from vade_core.exports import frame_csv, projector_zip, samples_csv, time_machine_html
+from vade_core.own_data import data_file_of
 from vade_core.projection import LENSES
 from vade_core.runs import CHECKPOINT, Run, RunError
 
@@ -58,7 +58,7 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
                 f"{run.id}-samples.csv",
                 "text/csv",
                 "All samples, also those that the map leaves out: label, cluster, gamma of each "
-                "cluster and latents, of the final model.",
+                "cluster and latents, as the model has them now.",
                 ":material/dataset:",
             )
         _button(
@@ -73,16 +73,15 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
 
 
 def _has_data(run: Run) -> bool:
-    """Whether the data of a run are on this computer, and what it learnt as well."""
+    """Whether what a run learnt is there, and its data are, or can be fetched."""
     if not (run.path / CHECKPOINT).exists():
         return False
     try:
         config = run.config
     except RunError:
         return False
-    if config.data_file is not None:
-        return Path(config.data_file).is_file()
-    return config.dataset in DATASETS
+    own = data_file_of(config)
+    return config.dataset in DATASETS if own is None else own.is_file()
 
 
 def _button(

@@ -3,7 +3,8 @@
 A click comes with the first of the page's runs that follow it, and never again. Another one that
 is made while the page is drawn breaks that run off, perhaps before it has come to the button. So a
 click is written down before anything is drawn (callbacks are not broken off, see
-:mod:`pages.shared.quick_clicks`), and stays so until it is answered.
+:mod:`pages.shared.quick_clicks`), and stays so until it is answered, or until a page has been drawn
+to its end that has no such button any more. Only app.py calls `forget_clicks`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import streamlit as st
 
 from pages.shared.session import held_notes
 
-__all__ = ["Click", "lasting_button"]
+__all__ = ["Click", "forget_clicks", "lasting_button"]
 
 Wish = TypeVar("Wish")
 Answer = TypeVar("Answer")
@@ -27,13 +28,17 @@ Answer = TypeVar("Answer")
 PATIENCE = 15
 # A second click within so many seconds of an answer is the same wish.
 SAME_WISH = 1.5
+# Held notes: when each button was clicked and what for, by its key, until that is answered.
+CLICKS = "clicks"
 
 
 @dataclass(frozen=True)
 class Click(Generic[Wish]):
     """A click that waits for its answer, and what it asks for."""
 
+    key: str
     wish: Wish
+    waiting: dict[str, Any]
     notes: dict[str, Any]
 
     def answered(self, answer: Callable[[Wish], Answer]) -> Answer | None:
@@ -53,7 +58,7 @@ class Click(Generic[Wish]):
         """
         notes = self.notes
         with notes.setdefault("turn", threading.Lock()):
-            if notes.pop("click", None) is None:
+            if self.waiting.pop(self.key, None) is None:
                 return None
             wish, when, found = notes.get("answered", (None, 0.0, None))
             if wish != self.wish or time.monotonic() - when > SAME_WISH:
@@ -85,20 +90,34 @@ def lasting_button(
     Click or None
         The one that waits for an answer; None if none does.
     """
-    notes = held_notes(f"{key}:click")
+    waiting, notes = held_notes(CLICKS), held_notes(f"{key}:answered")
     pressed = place.button(
-        label, key=key, disabled=wish is None, on_click=_write_down, args=(notes, wish), **options
+        label,
+        key=key,
+        disabled=wish is None,
+        on_click=_write_down,
+        args=(waiting, key, wish),
+        **options,
     )
-    if (click := notes.get("click")) is None:
+    if (click := waiting.get(key)) is None:
         return None
     when, wished = click
     if pressed:
         wished = wish
     if wished is None or time.monotonic() - when > PATIENCE:
-        notes.pop("click", None)
+        waiting.pop(key, None)
         return None
-    return Click(wished, notes)
+    return Click(key, wished, waiting, notes)
 
 
-def _write_down(notes: dict[str, Any], wish: Any) -> None:
-    notes["click"] = (time.monotonic(), wish)
+def forget_clicks() -> None:
+    """Forget what waits for an answer: the page has been drawn, and none came.
+
+    The second click of a double click may wait for a button that is gone since the first one's
+    answer. Were the button drawn again later, it would be pressed without a hand.
+    """
+    held_notes(CLICKS).clear()
+
+
+def _write_down(waiting: dict[str, Any], key: str, wish: Any) -> None:
+    waiting[key] = (time.monotonic(), wish)

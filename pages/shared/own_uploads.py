@@ -178,7 +178,7 @@ def draw_own_data(chosen: str) -> None:
         )
         if click:
             with st.spinner("Checking …"):
-                click.answered(lambda _: _take(notes, sent, files, column or None))
+                click.answered(lambda wish: _take(notes, sent, files, wish[1] or None))
             st.rerun()
     if sentence := notes.pop("stays", None):
         fail(plain_label(sentence))
@@ -242,6 +242,8 @@ def _take(
     notes: dict[str, Any], sent: Sequence[Any], files: Sequence[Any], column: str | None
 ) -> None:
     """Take the files that were sent, or those that were refused before."""
+    if not files:  # taken away since the click
+        return
     try:
         with _one_at_a_time():
             kept = take_uploads(

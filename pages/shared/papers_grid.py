@@ -28,7 +28,6 @@ Limits = Mapping[tuple[str, str], tuple[float, float]]
 
 STYLE = f"""
 <style>
-{wide_table_style(".pt-room")}
 .pt {{ border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }}
 .pt th, .pt td {{ padding: .5rem .75rem; text-align: left; vertical-align: top; border: 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 16%, transparent); }}
@@ -58,7 +57,7 @@ STYLE = f"""
 .pt-not-reached .pt-strip u {{ background: {WRONG}; border-radius: 0;
   transform: translate(-50%, -50%) rotate(45deg); }}
 </style>
-"""
+""" + wide_table_style(".pt-room")
 
 
 def grid_html(table: PaperTable) -> str:

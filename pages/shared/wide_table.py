@@ -6,7 +6,7 @@ __all__ = ["wide_table_style"]
 
 
 def wide_table_style(room: str) -> str:
-    """CSS for what a table lies in: on a telephone, where nobody sees a bar to scroll it by, it
+    """A style for what a table lies in: on a telephone, where nobody sees a bar to scroll it by, it
     fades at the edge beyond which there is more.
 
     A browser without scroll-driven animations shows no fading. Only on a telephone also because
@@ -19,7 +19,9 @@ def wide_table_style(room: str) -> str:
         Selector.
     """
     left, right = "transparent, #000 2rem", "#000 calc(100% - 3.5rem), transparent"
-    return f"""{room} {{ overflow-x: auto; }}
+    return f"""
+<style>
+{room} {{ overflow-x: auto; }}
 @keyframes wide-table {{
   0%, 3% {{ mask-image: linear-gradient(to right, {right}); }}
   6%, 94% {{ mask-image: linear-gradient(to right, {left}, {right}); }}
@@ -30,4 +32,5 @@ def wide_table_style(room: str) -> str:
     {room} {{ animation: wide-table linear; animation-timeline: scroll(self inline); }}
   }}
 }}
+</style>
 """

@@ -46,6 +46,8 @@ learning_rate, decay, decay_every, learning_rate_floor, adam_eps, random_state, 
     n_clusters: int = 10
     observation_variance: str = "shared"
 
+    _scores_samples = False
+
     @torch.no_grad()
     def _build_networks(self, n_features: int) -> Networks:
         networks = super()._build_networks(n_features)

@@ -64,10 +64,10 @@ def device_named(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
+        if device.type not in ("cpu", "cuda"):
+            raise RuntimeError(f"{device} is none that models are trained on")
     except (RuntimeError, TypeError) as error:
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {name!r}.") from error
-    if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', not {name!r}.")
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(f"device is {name!r}, and PyTorch finds no GPU here: choose 'auto'.")
     return device
@@ -191,7 +191,12 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         n_samples : int
             That it will be fitted to: batch and pretraining go by it.
         **settings
-            Of the constructor; they come before the recipe's.
+            Of the constructor; they come before the recipe's, whose stages are fitted to them.
+
+        Raises
+        ------
+        ValueError
+            If there is no such preset or setting, or the stages do not go together.
 
         Examples
         --------
@@ -199,13 +204,21 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         >>> VaDE.from_preset("robust", n_samples=1_797, n_clusters=10).batch_size
         64
         """
+        from vade_core.configure import chosen_parameters
         from vade_core.models import MODELS
         from vade_core.presets import PRESETS
 
         if preset not in PRESETS:
             raise ValueError(f"There is no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
-        name = next((key for key, entry in MODELS.items() if entry.class_name == cls.__name__), "")
-        return cls(**{**PRESETS[preset].of(name, n_samples), **settings})
+        names = {entry.class_name: name for name, entry in MODELS.items()}
+        name = next((names[each.__name__] for each in cls.__mro__ if each.__name__ in names), None)
+        if name is None:
+            raise ValueError(
+                f"{cls.__name__} is no model of the registry: recipes have none for it."
+            )
+        # Of a recipe neither is a part, and the library takes more of them than a run does.
+        own = {key: settings.pop(key) for key in ("n_init", "random_state") if key in settings}
+        return cls(**chosen_parameters(name, preset, n_samples, settings) | own)
 
     # -- training ---------------------------------------------------------------------------
 
@@ -224,7 +237,13 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         self
         """
-        training = self.stream(X, y)
+        before = dict(vars(self))
+        try:
+            training = self.stream(X, y)
+        except Exception:  # refused: the model is what it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         self._warn_of_scale(training.samples)
         self.__dict__.pop("labels_", None)  # an earlier fit's, should this one be interrupted
         self.reports_: list[EpochReport] = []

@@ -322,10 +322,10 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         if (used := len(np.unique(self.labels_))) < self.n_clusters:
             better = " VaDE.from_preset('robust', n_samples) holds them at first."
             warnings.warn(
-                f"Only {used} of {self.n_clusters} clusters hold samples: the others lost "
-                f"theirs.{'' if self.clamped_epochs else better}",
+                f"Only {used} of {self.n_clusters} clusters hold samples: the others are "
+                f"empty.{'' if self.clamped_epochs else better}",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,  # whoever called fit
             )
 
     def tensors(self) -> dict[str, Tensor]:
