@@ -106,19 +106,24 @@ def test_nobody_waits_for_an_answer_for_long(page: Page, later: Callable[[float]
     assert done(page, "other") == []
 
 
+@pytest.mark.parametrize(
+    ("pauses", "answered"),
+    [((0, 0.5, 60), [0, 0, 1]), ((0, 0.7, 0.7, 0.7, 0.7), [0, 0, 1, 1, 2])],
+    ids=["double", "going on"],
+)
 def test_a_double_click_gets_one_answer_twice_and_a_later_click_one_of_its_own(
-    page: Page, later: Callable[[float], None]
+    page: Page, later: Callable[[float], None], pauses: tuple[float, ...], answered: list[int]
 ) -> None:
     answers = iter(range(10))
     found = []
     draw(page, "wish")
-    for pause in (0, 0.5, 60):
+    for pause in pauses:
         later(pause)
         page.press()
         click = draw(page, "wish")
         assert click is not None
         found.append(click.answered(lambda _: next(answers)))
-    assert found == [0, 0, 1]
+    assert found == answered
 
 
 def test_another_wish_right_after_the_first_is_another_one(page: Page) -> None:

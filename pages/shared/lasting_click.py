@@ -26,8 +26,8 @@ Answer = TypeVar("Answer")
 
 # A click that was not answered within so many seconds is not answered any more.
 PATIENCE = 15
-# A second click within so many seconds of an answer is the same wish.
-SAME_WISH = 1.5
+# A click for the same within so many seconds of an answer is the second one of a double click.
+SAME_WISH = 1.0
 # Held notes: when each button was clicked and what for, by its key, until that is answered.
 CLICKS = "clicks"
 
@@ -61,9 +61,11 @@ class Click(Generic[Wish]):
             if self.waiting.pop(self.key, None) is None:
                 return None
             wish, when, found = notes.get("answered", (None, 0.0, None))
-            if wish != self.wish or time.monotonic() - when > SAME_WISH:
-                found = answer(self.wish)
-            # Counted from the end, since an answer may take its time.
+            if wish == self.wish and time.monotonic() - when <= SAME_WISH:
+                return found
+            found = answer(self.wish)
+            # Counted from the end, since an answer may take its time; from an answer alone, or
+            # whoever goes on clicking would never have another one.
             notes["answered"] = (self.wish, time.monotonic(), found)
             return found
 
