@@ -640,11 +640,20 @@ def test_a_page_drawn_to_its_end_leaves_no_click_that_waits(no_runs: Path) -> No
     assert app.session_state[CLICKS] == {}
 
 
-def test_data_that_is_not_here_cannot_be_trained_on(runs: Path) -> None:
-    config = json.loads((runs / VADE / "config.json").read_text()) | {"dataset": "mine"}
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"dataset": "mine"}, "mine, are not on this computer"),
+        ({"dataset": "mine", "data_file": "gone.npz"}, "are not there any more"),
+    ],
+)
+def test_data_that_is_not_here_cannot_be_trained_on(
+    runs: Path, changed: dict[str, str], said: str
+) -> None:
+    config = json.loads((runs / VADE / "config.json").read_text()) | changed
     (runs / VADE / "config.json").write_text(json.dumps(config))
     app = opened_page("load", run=VADE)
-    assert "is not on this computer" in words_of(app)
+    assert said in words_of(app).replace("\\", "")
     assert f"train-on-{VADE}" not in [button.key for button in app.button]
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "keep",
     "kept_data",
     "kept_key",
+    "missing_data",
     "needed",
     "own_root",
     "take_uploads",
@@ -215,6 +216,22 @@ def data_file_of(config: RunConfig) -> Path | None:
     path = Path(config.data_file)
     moved = own_root() / path.parent.name / path.name
     return moved if not path.exists() and kept_key(str(moved)) else path
+
+
+def missing_data(config: RunConfig) -> str | None:
+    """Why the data of a run are not here, in a sentence; None if they are or can be fetched."""
+    own = data_file_of(config)
+    if own is not None and not own.exists():
+        return (
+            f"The data of this run, {own}, are not there any more: bring that file back, or "
+            "train anew."
+        )
+    if own is None and config.dataset not in DATASETS:
+        return (
+            f"The data of this run, {config.dataset}, are not on this computer. The run can be "
+            "looked at; to train it on, train anew on your own file."
+        )
+    return None
 
 
 def kept_key(data_file: str | None) -> str | None:

@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from vade_core.data import DATASETS, DataError, Dataset, load, load_file
+from vade_core.data import DataError, Dataset, load, load_file
 from vade_core.models import MODELS, LatentModel
-from vade_core.own_data import data_file_of
+from vade_core.own_data import data_file_of, missing_data
 from vade_core.recorder import Checkpoint, read_weights
 from vade_core.runs import CHECKPOINT, Run, RunConfig, RunError
 
@@ -27,19 +27,14 @@ def load_dataset(config: RunConfig, progress: Callable[[str], None] | None = Non
     DataError
         If it is gone, or is not what it was.
     """
+    if (why := missing_data(config)) is not None:
+        raise DataError(why)
     if (path := data_file_of(config)) is not None:
-        if not path.exists():
-            raise DataError(
-                f"The data of this run, {path}, are not there any more: bring that file back, or "
-                "train anew."
-            )
         dataset = load_file(path)
         if config.data_sha256 is not None and file_digest(path) != config.data_sha256:
             raise DataError(f"{path} has changed since this run began: bring the old file back.")
-    elif config.dataset in DATASETS:
-        dataset = load(config.dataset, progress=progress)
     else:
-        raise DataError(f"There is no data set {config.dataset!r} here.")
+        dataset = load(config.dataset, progress=progress)
     if config.subset is not None:
         dataset = dataset.subset(config.subset, seed=config.seed)
     return dataset

@@ -8,9 +8,8 @@ import streamlit as st
 
 from pages.shared.map_making import is_busy
 from pages.shared.run_map import lenses_of, read_frames
-from vade_core.data import DATASETS
 from vade_core.exports import frame_csv, projector_zip, samples_csv, time_machine_html
-from vade_core.own_data import data_file_of
+from vade_core.own_data import missing_data
 from vade_core.projection import LENSES
 from vade_core.runs import CHECKPOINT, Run, RunError
 
@@ -74,14 +73,10 @@ def draw_exports(run: Run, lens: str, number: int, title: str) -> None:
 
 def _has_data(run: Run) -> bool:
     """Whether what a run learnt is there, and its data are, or can be fetched."""
-    if not (run.path / CHECKPOINT).exists():
-        return False
     try:
-        config = run.config
+        return (run.path / CHECKPOINT).exists() and missing_data(run.config) is None
     except RunError:
         return False
-    own = data_file_of(config)
-    return config.dataset in DATASETS if own is None else own.is_file()
 
 
 def _button(

@@ -11,7 +11,7 @@ from pages.shared.lasting_click import Click, lasting_button
 from pages.shared.run_cards import plain_label, title_of
 from pages.shared.run_settings import settings_query
 from pages.shared.session import fail, held_notes, is_recorded, job_manager
-from vade_core.data import DATASETS
+from vade_core.own_data import missing_data
 from vade_core.runs import MOST_OF_NOTE, MOST_OF_TITLE, RUNNING_STATES, Run, RunError, runs_root
 
 TIME_MACHINE = "pages/time-machine.py"
@@ -95,8 +95,8 @@ def _train_on(run: Run, state: str) -> None:
         )
         _train_and_watch(run, click)
     with st.popover("Train on", icon=":material/more_time:"):
-        if (why := _why_not(run)) is not None:
-            st.markdown(why)
+        if (why := missing_data(run.config)) is not None:
+            st.markdown(plain_label(why))
             return
         more = st.number_input(
             "More epochs", min_value=1, max_value=MOST_EPOCHS, value=10, key=f"more-{run.id}"
@@ -115,21 +115,10 @@ def _train_and_watch(run: Run, click: Click[int] | None) -> None:
         st.switch_page(TRAIN_PAGE, query_params={"run": run.id})
 
 
-def _why_not(run: Run) -> str | None:
-    """Why a run cannot be trained on here, or None."""
-    config = run.config
-    if config.data_file is None and config.dataset not in DATASETS:
-        return (
-            f"The data of this run, {plain_label(config.dataset)}, is not on this computer. The "
-            "run can be looked at; to train it on, train anew on your own file."
-        )
-    return None
-
-
 def _queue(run: Run, more: int) -> str:
     """Queue a run for more epochs; why it cannot be, or nothing."""
-    if (why := _why_not(run)) is not None:
-        return why
+    if (why := missing_data(run.config)) is not None:
+        return plain_label(why)
     try:
         job_manager().resume(run, more_epochs=more)
     except (RunError, KeyError, TypeError, ValueError, OSError) as error:
