@@ -266,3 +266,53 @@ def test_a_wide_table_fades_at_the_edge_beyond_which_there_is_more(
     page.wait_for_timeout(500)
     assert room.evaluate("e => e.scrollWidth - e.clientWidth") == 0
     assert room.evaluate("e => getComputedStyle(e).maskImage") == "none"
+
+
+def test_a_tapped_point_tells_of_itself_and_leaves_the_map_in_sight(
+    telephone: Any, app_server: AppServer
+) -> None:
+    page = telephone
+    _train(app_server.runs)
+    page.goto(f"{app_server.url}/time-machine?run=one")
+    shown = page.locator(".lm").first
+    page.locator(".lm-entry").first.wait_for()
+    last = int(shown.get_attribute("data-frames") or 0) - 1
+    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+    over = shown.locator(".lm-over")
+    over.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    stage = over.bounding_box()
+
+    def tap_the_first_point() -> tuple[float, float]:
+        x, y = (float(v) for v in (shown.get_attribute("data-probe") or "").split(","))
+        # Beside it, as fingers do.
+        page.touchscreen.tap(stage["x"] + x + 2, stage["y"] + y - 2)
+        return x, y
+
+    card = shown.locator(".lm-card")
+    x, y = tap_the_first_point()
+    page.locator(".lm[data-selected='1']").first.wait_for()
+    card.wait_for()
+    page.wait_for_timeout(500)  # a finger that is lifted leaves: the card stays
+    pointed = shown.get_attribute("data-hovered")
+    assert pointed != "-1"
+    said = card.inner_text()
+    assert "label" in said
+    assert "cluster" in said
+    box = card.bounding_box()
+    top, bottom = box["y"] - stage["y"], box["y"] - stage["y"] + box["height"]
+    assert box["height"] < 0.45 * stage["height"]
+    assert box["x"] >= stage["x"]
+    assert box["x"] + box["width"] <= stage["x"] + stage["width"]
+    assert not top <= y <= bottom, "it covers its point"
+    # It goes along with its point, to another epoch ...
+    shown.locator('[data-act="back"]').tap()
+    page.locator(f".lm[data-frame='{last - 1}'][data-hovered='{pointed}']").first.wait_for()
+    assert card.is_visible()
+    # ... and goes with the selection, or when the map is moved.
+    shown.locator('[data-act="clear"]').tap()
+    card.wait_for(state="hidden")
+    tap_the_first_point()
+    card.wait_for()
+    _swipe(page, (stage["x"] + x, stage["y"] + y), (stage["x"] + x + 60, stage["y"] + y))
+    card.wait_for(state="hidden")

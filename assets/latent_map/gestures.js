@@ -10,7 +10,7 @@ const SHORTEST_DRAG = 4;
  * @property {() => void} reset
  * @property {(px: number, py: number) => void} hover
  * @property {() => void} leave
- * @property {(px: number, py: number) => void} click
+ * @property {(px: number, py: number, byFinger: boolean) => void} click
  * @property {(outline: number[][]) => void} outline  the shape while it is drawn
  * @property {(outline: number[][]) => void} select  the finished shape
  */
@@ -90,7 +90,7 @@ export function listenToGestures(surface, listener) {
     const finished = drag;
     const at = place(event);
     if (event.type === "pointerup") {
-      if (!finished.moved) listener.click(...at);
+      if (!finished.moved) listener.click(...at, event.pointerType === "touch");
       else if (finished.mode !== "pan") listener.select(outlineTo(at));
     }
     listener.outline([]);
@@ -98,7 +98,10 @@ export function listenToGestures(surface, listener) {
   };
   surface.addEventListener("pointerup", lift);
   surface.addEventListener("pointercancel", lift);
-  surface.addEventListener("pointerleave", () => listener.leave());
+  surface.addEventListener("pointerleave", (event) => {
+    // A finger leaves as soon as it is lifted: what it touched is only then to be read.
+    if (event.pointerType !== "touch") listener.leave();
+  });
   surface.addEventListener("dblclick", () => listener.reset());
   surface.addEventListener("wheel", (event) => {
     event.preventDefault();

@@ -20,6 +20,9 @@ const remembered = new Map();
 /** What all previews of the page play by. */
 const previewClock = new LoopClock();
 
+/** How far from a point, in CSS pixels, whoever means it may be off. */
+const [MOUSE, FINGER] = [10, 20];
+
 /** A map fills the window, but grows no further than a third higher than wide, controls left out. */
 function heightInWindow(least, above) {
   return `max(${least}px, min(calc(100dvh - ${above}px), calc(1.33 * var(--wide) + 200px)))`;
@@ -42,6 +45,7 @@ class LatentMap {
     this.trails = false;
     this.outline = [];
     this.pointer = null;
+    this.touched = -1;  // the point that a finger has tapped: its card goes along with it
     this.hovered = -1;
     this.echoed = -1;
     /** Points that stand out where nothing is selected; null for all. @type {number[]|null} */
@@ -116,13 +120,13 @@ class LatentMap {
       pan: (dx, dy) => this.moveCamera(() => this.camera.pan(dx, dy)),
       zoom: (px, py, factor) => this.moveCamera(() => this.camera.zoomAt(px, py, factor)),
       reset: () => this.goHome(),
-      hover: (px, py) => this.change(() => (this.pointer = [px, py])),
-      leave: () => this.change(() => (this.pointer = null)),
+      hover: (px, py) => this.#pointTo([px, py]),
+      leave: () => this.#pointTo(null),
       outline: (outline) => this.change(() => (this.outline = outline)),
-      click: (px, py) => {
-        const i = this.pointAt(px, py);
+      click: (px, py, byFinger) => {
+        const i = this.pointAt(px, py, byFinger ? FINGER : MOUSE);
         if (i >= 0) this.select([i]);
-        this.change(() => (this.pointer = [px, py]));
+        this.#pointTo([px, py], byFinger ? i : -1);
       },
       select: (outline) => {
         if (!this.store.frames.length) return;
@@ -389,11 +393,32 @@ class LatentMap {
     return (i) => codes[i] === this.isolate;
   }
 
-  pointAt(px, py) {
+  pointAt(px, py, least = MOUSE) {
     const { store, camera } = this;
     if (!store.frames.length) return -1;
-    const reach = Math.max(10, this.pointSize() / 2 + 2);
+    const reach = Math.max(least, this.pointSize() / 2 + 2);
     return nearestPoint(this.moment(), camera, store.n, px, py, reach, this.counts());
+  }
+
+  /** @param {number[]|null} place  in CSS pixels  @param {number} touched  -1 for none */
+  #pointTo(place, touched = -1) {
+    this.change(() => {
+      this.pointer = place;
+      this.touched = touched;
+    });
+  }
+
+  /** The point whose card is shown, which stands where `pointer` does; -1 for none. */
+  #pointedAt(moment) {
+    const i = this.touched;
+    if (i >= 0 && (i >= this.store.n || !this.counts()(i))) {
+      this.touched = -1;
+      this.pointer = null;
+    } else if (i >= 0) {
+      this.pointer = this.camera.toScreen(...moment.place(i));
+      return i;
+    }
+    return this.pointer ? this.pointAt(...this.pointer) : -1;
   }
 
   pointSize() {
@@ -448,7 +473,7 @@ class LatentMap {
       moment, camera, colouring, size, isolate, selecting,
       pictures: this.showsPictures(), background: this.theme.pageRgb,
     }, this.marks, store.pictures);
-    this.hovered = this.pointer ? this.pointAt(...this.pointer) : -1;
+    this.hovered = this.#pointedAt(moment);
     this.member?.tellPointed(this.hovered);
     const ofHovered = [this.hovered, this.echoed].filter((i) => i >= 0);
     drawOverlay(this.find("over").getContext("2d"), {
@@ -494,7 +519,10 @@ class LatentMap {
     }
     this.find("over").classList.toggle("lm-drawing", this.mode !== "pan");
     if (this.hovered < 0) this.card.hide();
-    else this.card.show(store, frame, this.hovered, this.byCluster, ...this.pointer, this.camera);
+    else {
+      this.card.show(store, frame, this.hovered, this.byCluster, ...this.pointer, this.camera,
+        this.touched >= 0);
+    }
   }
 
   /** Says on the element what is drawn, for tests and for people who look. */
@@ -542,6 +570,7 @@ class LatentMap {
 
   select(points) {
     this.selection = points;
+    if (this.touched >= 0 && !points.includes(this.touched)) this.#pointTo(null);
     this.#mark();
     this.change();
     if (this.member) this.member.tellSelection(points);

@@ -104,6 +104,9 @@ export class Legend {
   }
 }
 
+/** In CSS pixels: where a card beside a point leaves little to be seen. */
+const NARROW = 480;
+
 export class Card {
   /** @param {HTMLElement} box */
   constructor(box) {
@@ -112,6 +115,7 @@ export class Card {
     this.facts = box.querySelector(".lm-facts");
     this.bars = box.querySelector(".lm-bars");
     this.shown = "";
+    this.above = false;  // along the upper edge
   }
 
   hide() {
@@ -124,15 +128,27 @@ export class Card {
    * @param {import("./store.js").Frame} frame
    * @param {number} i  the point
    * @param {import("./colouring.js").Colouring} byCluster
+   * @param {number} px  where it stands  @param {number} py
+   * @param {{width: number, height: number}} stage
+   * @param {boolean} byFinger  on a narrow map the card then lies along an edge: beside the point
+   *   it would cover the map, and a finger does not move on at once
    */
-  show(store, frame, i, byCluster, px, py, stage) {
+  show(store, frame, i, byCluster, px, py, stage, byFinger) {
     const signature = `${store.run} ${frame.title} ${i}`;
     if (signature !== this.shown) {
       this.shown = signature;
       this.#fill(store, frame, i, byCluster);
     }
     this.box.hidden = false;
+    const along = byFinger && stage.width < NARROW;
+    this.box.classList.toggle("lm-along", along);
     const { offsetWidth: w, offsetHeight: h } = this.box;
+    if (along) {
+      // It stays at its edge until the point would be under it.
+      if (this.above ? py < h + 8 : py > stage.height - h - 8) this.above = !this.above;
+      this.box.style.transform = `translate(4px, ${this.above ? 4 : stage.height - h - 4}px)`;
+      return;
+    }
     const left = px + 22 + w < stage.width ? px + 22 : Math.max(4, px - w - 22);
     const top = Math.min(Math.max(4, py - h / 2), Math.max(4, stage.height - h - 4));
     this.box.style.transform = `translate(${left}px, ${top}px)`;
