@@ -316,3 +316,30 @@ def test_a_tapped_point_tells_of_itself_and_leaves_the_map_in_sight(
     card.wait_for()
     _swipe(page, (stage["x"] + x, stage["y"] + y), (stage["x"] + x + 60, stage["y"] + y))
     card.wait_for(state="hidden")
+
+
+def test_a_tapped_sample_is_shown_large_and_moves_no_row(
+    telephone: Any, app_server: AppServer
+) -> None:
+    page = telephone
+    _train(app_server.runs)
+    page.goto(f"{app_server.url}/clusters?run=one")
+    samples = page.locator(".cs-samples button")
+    samples.first.wait_for()
+    samples.nth(4).scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    before = [samples.nth(i).bounding_box() for i in (0, 4, 9)]
+    samples.nth(4).tap()
+    card = page.locator(".cs-card")
+    card.wait_for()
+    page.wait_for_timeout(300)
+    assert [samples.nth(i).bounding_box() for i in (0, 4, 9)] == before
+    box = card.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert box["y"] >= 400
+    assert box["y"] + box["height"] <= 844
+    assert card.locator(".cs-bar").count() == 10
+    samples.nth(1).tap()
+    page.wait_for_timeout(300)
+    assert "cs-on" in (samples.nth(1).get_attribute("class") or "")

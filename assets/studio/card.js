@@ -44,8 +44,10 @@ export class Card {
     });
     const foot = make("div", "γ = p(c|z): how much each cluster answers for this latent.");
     foot.className = "cs-foot";
+    const all = Object.assign(document.createElement("div"), { className: "cs-bars" });
+    all.append(...bars);
     const hadFocus = this.root.contains(this.root.getRootNode().activeElement);
-    this.root.replaceChildren(header, canvas, ...bars, foot);
+    this.root.replaceChildren(header, canvas, all, foot);
     this.root.hidden = false;
     if (hadFocus) close.focus();
   }
