@@ -146,6 +146,8 @@ HOSTILE: list[tuple[str, Callable[[], bytes], str]] = [
     ("words.zip", lambda: zipped({"a.txt": b"hello"}), "holds no pictures"),
     ("none.csv", lambda: b"", "is empty"),
     ("noise.bin", lambda: bytes(range(255)) * 9, "is no text"),
+    ("table.csv.gz", lambda: gzip.compress(table()), "unpack it, and give that"),
+    ("noise.csv.gz", lambda: gzip.compress(table())[:8], "cannot be unpacked: copy it again"),
 ]
 
 

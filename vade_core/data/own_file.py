@@ -155,11 +155,14 @@ def _read(name: str, stream: BinaryIO, label_column: str | None, most_bytes: int
     if start.startswith(b"\x93NUM"):
         refuse(name, "is an .npy file: write it with numpy.savez(file, X=..., y=...)")
     packed = start.startswith(GZIP_START)
-    if is_idx(start) or (packed and is_idx(unpacked_start(stream))):
+    inside = unpacked_start(stream) if packed else start
+    if is_idx(inside):
         _no_column(label_column, name)
         return idx_samples(read_own_idx(stream, name, most_bytes), name)
+    if packed and inside:
+        refuse(name, "is packed with gzip, as IDX files alone may be: unpack it, and give that")
     if packed:
-        refuse(name, "is packed with gzip and no intact IDX file: unpack or copy it again")
+        refuse(name, "is packed with gzip and cannot be unpacked: copy it again")
     if start in ZIP_STARTS:
         _no_column(label_column, name)
         return read_zip(stream, name, most_bytes)
