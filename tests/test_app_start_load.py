@@ -188,6 +188,7 @@ def test_what_keeps_the_big_button_from_training_is_said(
 
 def test_start_counts_what_it_does_not_show(runs: Path) -> None:
     (runs / "broken-run").mkdir()
+    (runs / "broken-run" / "config.json").write_text("{")
     app = opened_page()
     assert "Under All runs: 1 unreadable" in words_of(app)
     assert "broken-run" not in links_of(app)
@@ -285,8 +286,9 @@ def test_spoilt_files_never_take_a_page_down(runs: Path, name: str, content: str
 
 def test_foreign_things_in_the_folder_are_left_alone(runs: Path) -> None:
     (runs / "notes.txt").write_text("mine")
-    (runs / "A Folder").mkdir()
-    (runs / ".hidden").mkdir()
+    for name in ("A Folder", ".hidden", "photos"):
+        (runs / name).mkdir()
+    (runs / "photos" / "one.png").write_bytes(b"mine")
     assert links_of(opened_page("load")) == {VADE, VAE}
 
 

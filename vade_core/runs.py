@@ -490,12 +490,19 @@ def is_recorded(path: Path) -> bool:
 
 
 def run_folders(root: Path) -> Iterator[Path]:
-    """The folders under ``root`` whose names are ids, in order; none where it cannot be read."""
+    """The folders under ``root`` that hold runs, in order; none where it cannot be read.
+
+    Their names are ids, and one of a run's files at least is there: without its configuration it
+    is a broken run, and not somebody's folder of other things.
+    """
     try:
         entries = sorted(root.iterdir())
     except OSError:
         return
-    yield from (entry for entry in entries if ID_PATTERN.fullmatch(entry.name) and entry.is_dir())
+    for entry in entries:
+        files = (entry / name for name in (CONFIG, STATUS, METRICS))
+        if ID_PATTERN.fullmatch(entry.name) and any(map(os.path.isfile, files)):
+            yield entry
 
 
 def list_runs(roots: Sequence[Path]) -> list[dict[str, Any]]:
