@@ -258,6 +258,14 @@ def test_few_samples_still_get_a_start(n: int) -> None:
     assert (found.variances > 0).all()
 
 
+def test_equal_samples_are_embedded_the_same_each_time() -> None:
+    """Equal eigenvalues let the iteration begin anew, by chance unless that is seeded too."""
+    graph = neighbour_graph(np.repeat(np.eye(3, dtype=np.float32), 100, axis=0))
+    first = spectral_embedding(graph, 24, 0)
+    for _ in range(3):
+        np.testing.assert_array_equal(spectral_embedding(graph, 24, 0), first)
+
+
 def test_equal_samples_do_not_break_it() -> None:
     points = np.repeat(np.random.default_rng(0).normal(size=(6, 3)), 20, axis=0)
     found = STARTS["graph"].find(points, 3, seed=0, restarts=2)

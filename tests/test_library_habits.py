@@ -273,6 +273,39 @@ def test_the_readmes_examples_run_as_they_are_printed(
     exec(reading, names)
 
 
+def test_a_second_fit_keeps_nothing_of_several_runs(blobs: NDArray[np.float64]) -> None:
+    model = small("vade", n_init=2, start="gmm").fit(blobs)
+    assert len(model.edge_informations_) == 2
+    model.set_params(n_init=1).fit(blobs)
+    assert not hasattr(model, "edge_informations_")
+    with pytest.raises(NotFittedError):
+        _ = VaDE().held_agreement_
+
+
+# -- uint8: grey levels, or numbers --------------------------------------------------------------
+
+
+def test_small_numbers_in_uint8_are_no_grey_levels_for_a_model_of_numbers() -> None:
+    counts = np.random.default_rng(0).integers(0, 17, (60, 6)).astype(np.uint8)
+    model = small("vae").fit(counts / np.float32(16))
+    with pytest.warns(UserWarning, match="values from 0 to 16"):
+        latents = model.transform(counts)
+    with pytest.warns(UserWarning, match="values from 0 to 16"):
+        np.testing.assert_array_equal(latents, model.transform(counts.astype(np.float32)))
+    bright = counts * np.uint8(15)  # pictures, for a model of values in [0, 1]
+    np.testing.assert_allclose(
+        model.transform(bright), model.transform(bright / np.float32(255)), atol=1e-6
+    )
+
+
+def test_uint8_counts_are_numbers_also_for_a_model_that_was_read_back() -> None:
+    counts = np.random.default_rng(0).integers(0, 17, (60, 6)).astype(np.uint8)
+    fitted = small("vae").fit(counts)
+    back = small("vae")
+    back.restore(6, fitted.likelihood_, fitted.tensors())
+    np.testing.assert_array_equal(back.transform(counts), fitted.transform(counts))
+
+
 # -- values far from unit scale ----------------------------------------------------------------
 
 

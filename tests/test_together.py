@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
+import pandas
 import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import NotFittedError
 
 from vade_core.draws import Asked, Draw, Drawn, normal, uniform
 from vade_core.models import AAE, DEC, VAE, LambdaHot, VaDE
@@ -157,8 +160,26 @@ def test_what_cannot_go_in_step_is_said(blobs: NDArray[np.uint8], models: Any, w
 def test_a_loss_that_is_no_number_is_told(blobs: NDArray[np.uint8]) -> None:
     far = blobs.astype(np.float32) * 1e30
     models = [vade(seed, pretraining="none", start="random") for seed in (0, 1)]
-    with pytest.raises(FloatingPointError, match="scale the data"):
+    for model in models:
+        model.fit(blobs)
+    # As fit does: it warns of the scale, and what has diverged counts as never fitted.
+    with (
+        pytest.warns(UserWarning, match="far from the unit scale"),
+        pytest.raises(FloatingPointError, match="scale the data"),
+    ):
         fit_together(models, far, at_once=True)
+    for model in models:
+        with pytest.raises(NotFittedError):
+            model.predict(blobs)
+        assert not hasattr(model, "labels_")
+
+
+def test_a_table_with_names_goes_in_step_as_quietly_as_alone(blobs: NDArray[np.uint8]) -> None:
+    table = pandas.DataFrame(blobs / np.float32(255), columns=[f"x{i}" for i in range(16)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        models = fit_together([vade(0), vade(1)], table, at_once=True)
+    assert all(list(model.feature_names_in_) == list(table) for model in models)
 
 
 def test_numbers_drawn_beforehand_come_in_the_order_asked() -> None:

@@ -46,6 +46,15 @@ def test_reports_follow_the_schedule() -> None:
     assert training.current is None
 
 
+def test_a_last_phase_without_epochs_leaves_nothing_to_do() -> None:
+    weight, x = fresh()
+    training = Training(x, schedule(weight, epochs=0), seed=0, batch_size=8)
+    assert not training.finished
+    assert [report.phase for report in training] == ["pretrain", "pretrain", "start"]
+    assert training.finished
+    assert Training(x, [], seed=0, batch_size=8).finished
+
+
 @pytest.mark.parametrize("restored", [True, False])
 @pytest.mark.parametrize("done", range(1, 6))
 def test_it_continues_anywhere_to_the_same_numbers(done: int, restored: bool) -> None:

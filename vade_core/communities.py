@@ -264,7 +264,7 @@ def spectral_embedding(graph: NeighbourGraph, dimensions: int, seed: int) -> NDA
     dimensions : int
         Less than n - 1.
     seed : int
-        Seeds where the iteration begins.
+        Seeds where the iteration begins, and begins again.
 
     Returns
     -------
@@ -275,8 +275,10 @@ def spectral_embedding(graph: NeighbourGraph, dimensions: int, seed: int) -> NDA
     scale = 1.0 / np.sqrt(graph.degrees + graph.degrees.mean())
     adjacency = csr_array((np.ones(len(graph.rows)), (graph.rows, graph.columns)), shape=(n, n))
     scaled = diags_array(scale) @ adjacency @ diags_array(scale)
-    begin = np.random.default_rng(seed).uniform(0.5, 1.0, n)
-    _, vectors = eigsh(scaled, k=dimensions, which="LA", tol=1e-3, v0=begin)
+    random = np.random.default_rng(seed)
+    begin = random.uniform(0.5, 1.0, n)
+    # Equal samples make equal eigenvalues, for which it may have to begin anew.
+    _, vectors = eigsh(scaled, k=dimensions, which="LA", tol=1e-3, v0=begin, rng=random)
     vectors = vectors[:, ::-1]
     return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 

@@ -207,7 +207,8 @@ def graph_communities(
     """Communities of the neighbour graph of the latents.
 
     Digits lie in the latent space as curved sheets that a Gaussian cannot follow, but whose
-    neighbours are nearly all of the same digit. See :mod:`vade_core.communities`.
+    neighbours are nearly all of the same digit. See :mod:`vade_core.communities`. Fewer than 5 K
+    samples, or than ``FEWEST_FOR_GRAPH``, are left to :func:`diagonal_mixture`.
 
     Parameters
     ----------
@@ -247,7 +248,8 @@ def umap_mixture(
 
     UMAP pulls the autoencoder's latents into islands that a mixture finds nearly every time
     (McInnes et al. 2018; the joint use follows N2D, McConville et al. 2021). The mixture that is
-    returned has the clusters' moments in the latent space itself.
+    returned has the clusters' moments in the latent space itself. Fewer than K samples, or than
+    ``FEWEST_FOR_GRAPH``, are left to :func:`diagonal_mixture`.
 
     Parameters
     ----------

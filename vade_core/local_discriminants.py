@@ -138,8 +138,9 @@ def smallest_eigenvectors(
         options={"SymmetricMode": True},
     )
     inverse = LinearOperator((n, n), matvec=factors.solve, dtype=np.float64)
-    begin = np.random.default_rng(seed).normal(size=n)
-    values, vectors = eigsh(inverse, count, which="LM", v0=begin, tol=1e-7)
+    random = np.random.default_rng(seed)
+    begin = random.normal(size=n)
+    values, vectors = eigsh(inverse, count, which="LM", v0=begin, tol=1e-7, rng=random)
     order = np.argsort(-values)
     return 1.0 / values[order] - shift, vectors[:, order]
 

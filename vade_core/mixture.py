@@ -71,7 +71,7 @@ def kl_to_components(
 
     Returns
     -------
-    Tensor, shape (n, K), never negative.
+    Tensor, shape (n, K), never negative but for rounding.
     """
     # What depends on the sample alone, or on the component alone, is summed before they meet:
     # of the (n, K, J) values only one is left.

@@ -110,7 +110,7 @@ def _vae_family(**chosen: Any) -> dict[str, dict[str, Any]]:
 
 
 def _pretrained_baselines(**chosen: Any) -> dict[str, dict[str, Any]]:
-    """One recipe for the mixtures on pretrained latents: VaDE's pretraining, and nothing after."""
+    """One recipe for the mixtures on pretrained latents: pretrained end to end."""
     return {model: dict(chosen) for model in ("ae-gmm", "ae-kmeans", "vae-gmm")}
 
 
@@ -123,7 +123,7 @@ PRESETS: dict[str, Preset] = {
     "short": Preset(
         "short",
         "Short",
-        "The VaDE paper's recipe with a short pretraining: minutes on two cores.",
+        "After the VaDE paper, in minutes on two cores: a shorter pretraining, fewer epochs.",
         {
             "vade": {
                 # Ten epochs end to end bring the autoencoder to where its mixture is usable; the
@@ -181,6 +181,7 @@ PRESETS: dict[str, Preset] = {
         "Three epochs of a plain VAE, a mixture on its latents, then VaDE.",
         {
             "vade": {
+                # Of the VAE its means are kept; its variances begin as after every start.
                 "pretraining": "vae",
                 "pretrain_epochs": 3,
                 "start": "gmm",
@@ -212,6 +213,8 @@ PRESETS: dict[str, Preset] = {
                 "most_leaving": 0.01,
             },
             **_pretrained_baselines(pretrain_epochs=20),
+            # A VAE needs more than an autoencoder's few epochs: as many as it has on its own.
+            "vae-gmm": {"pretrain_epochs": 60},
             **_vae_family(epochs=30),
             **_deep_mixtures({"pretrain_epochs": 20, "epochs": 30}, epochs=60),
             "vae": {"epochs": 60},
@@ -228,7 +231,7 @@ PRESETS: dict[str, Preset] = {
             "vade": {
                 **_NARROWER,
                 "pretraining": "autoencoder",
-                "pretrain_epochs": 8,
+                "pretrain_epochs": 10,
                 "start": "graph",
                 "start_restarts": 3,
                 "epochs": 12,
@@ -238,10 +241,10 @@ PRESETS: dict[str, Preset] = {
                 "reconstruction_weight": 0.25,
                 "most_leaving": 0.01,
             },
-            **_pretrained_baselines(pretrain_epochs=8, start_restarts=3, **_NARROWER),
+            **_pretrained_baselines(pretrain_epochs=10, start_restarts=3, **_NARROWER),
             **_vae_family(epochs=12, **_NARROWER),
             **_deep_mixtures(
-                {"pretrain_epochs": 8, "start_restarts": 3, "epochs": 8, **_NARROWER},
+                {"pretrain_epochs": 10, "start_restarts": 3, "epochs": 8, **_NARROWER},
                 epochs=12,
                 **_NARROWER,
             ),

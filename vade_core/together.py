@@ -27,7 +27,6 @@ from vade_core.allocation import keep_freed_memory
 from vade_core.draws import Asked, Draw, Drawn
 from vade_core.models.base import LatentModel, device_named
 from vade_core.optimiser import Adam
-from vade_core.samples import from_device
 from vade_core.training import (
     EpochReport,
     Phase,
@@ -89,17 +88,20 @@ def fit_together(
         return [model.fit(X, y) for model in models]
     try:
         _check_settings(models)
-        together = Together([model.stream(X, y) for model in models])
+        together = Together([model._begin_fit(X, y) for model in models])
     except NotInStep:
         if at_once:
             raise
         return [model.fit(X, y) for model in models]
-    reports: list[list[EpochReport]] = [[] for _ in models]
-    for number, report in together:
-        reports[number].append(report)
-    for model, training, gone_through in zip(models, together.trainings, reports, strict=True):
-        model.reports_ = gone_through
-        model._after_fit(from_device(training.samples))
+    try:
+        for number, report in together:
+            models[number].reports_.append(report)
+        for model, training in zip(models, together.trainings, strict=True):
+            model._end_fit(training)
+    except Exception:
+        for model in models:
+            model._unfit()
+        raise
     return list(models)
 
 

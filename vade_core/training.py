@@ -180,12 +180,7 @@ class Training:
     @property
     def finished(self) -> bool:
         """Whether nothing is left to do."""
-        done = self.position
-        if not self.phases or done.stage >= len(self.phases):
-            return True
-        last = self.phases[-1]
-        complete = done.epochs_done >= max(last.epochs, 1)
-        return done.stage == len(self.phases) - 1 and complete
+        return self.current is None
 
     @property
     def current(self) -> Phase | None:

@@ -124,7 +124,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     # What a fitted model has; a model without networks names something else.
     _fitted = "networks_"
     # Whether the samples of the fit were grey levels, which are divided by 255. None where no fit
-    # has seen them: of a run's data, uint8 is grey levels, and what is not comes as float32.
+    # has seen them: a run's data in uint8 are grey levels, and what are none come as float32.
     _grey_levels: bool | None = None
 
     # Set by the constructors of the models; named here for the type checker.
@@ -237,6 +237,16 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         self
         """
+        training = self._begin_fit(X, y)
+        try:
+            self.reports_.extend(training)
+            self._end_fit(training)
+        except Exception:
+            self._unfit()
+            raise
+        return self
+
+    def _begin_fit(self, X: ArrayLike, y: ArrayLike | None) -> Training:
         before = dict(vars(self))
         try:
             training = self.stream(X, y)
@@ -245,18 +255,17 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             self.__dict__.update(before)
             raise
         self._warn_of_scale(training.samples)
-        self.__dict__.pop("labels_", None)  # an earlier fit's, should this one be interrupted
+        # An earlier fit's, should this one be interrupted.
+        for name in ("labels_", "edge_informations_"):
+            self.__dict__.pop(name, None)
         self.reports_: list[EpochReport] = []
-        try:
-            self.reports_.extend(training)
-            with warnings.catch_warnings():
-                # These samples are the fit's own, and have lost the names of a table's columns.
-                warnings.filterwarnings("ignore", "X does not have valid feature names")
-                self._after_fit(from_device(training.samples))
-        except Exception:
-            self._unfit()
-            raise
-        return self
+        return training
+
+    def _end_fit(self, training: Training) -> None:
+        with warnings.catch_warnings():
+            # These samples are the fit's own, and have lost the names of a table's columns.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            self._after_fit(from_device(training.samples))
 
     def _unfit(self) -> None:
         """Be as before any fit: what has diverged answers nonsense."""
@@ -272,7 +281,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 f"X is far from the unit scale at which the networks begin ({words}): standardise "
                 "it, or little is learnt.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,  # whoever called fit
             )
 
     def _after_fit(self, samples: Samples) -> None:
@@ -359,7 +368,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
             raise ValueError(f"precision must be auto, fp32 or bf16, not {self.precision!r}.")
 
     def _assemble(self, n_features: int) -> None:
-        """Networks and prior with seeded weights, leaving the global random state alone."""
+        """Networks and prior with seeded weights, leaving the CPU's random state alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             self.networks_ = cast(Networks, self._build_networks(n_features).to(self._device))
@@ -460,8 +469,13 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         in_unit_range = self.likelihood_ == "bernoulli"
         if array.dtype == np.uint8:
             # Grey levels are divided by 255 later; what was trained on as numbers stays numbers.
-            grey = self._grey_levels is not False or (in_unit_range and array.max() > 1)
-            return array if grey else as_numbers(array)
+            if self._grey_levels is None:
+                grey = in_unit_range or holds_grey_levels(array)
+            else:
+                grey = self._grey_levels or (in_unit_range and holds_grey_levels(array))
+            if grey:
+                return array
+            array = as_numbers(array)
         far = in_unit_range or self._grey_levels
         if far and (array.max() > FAR_OUTSIDE or array.min() < -FAR_OUTSIDE):
             warnings.warn(

@@ -40,7 +40,7 @@ class FittedClusters(ClusterMixin, LatentModel):
         self._build_clusters()
 
     def _build_clusters(self) -> None:
-        """The mixture before its first fit, leaving the global random state alone."""
+        """The mixture before its first fit, leaving the CPU's random state alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             self.clusters_ = GaussianMixture(self.n_clusters, self.latent_size).to(self._device)

@@ -70,7 +70,7 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
     most_leaving : float, optional
         Of all samples, the share that may leave their start's cluster in the free epochs, beyond
         those that had left it when the held ones ended. An epoch after which more have left is
-        undone, and the training ends. None lets them go.
+        undone, and the training ends. None lets them go, and so does holding none of the epochs.
     n_init : int
         Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on, on a GPU
         at once (:func:`vade_core.together.fit_together`). Kept is the one whose clusters have the
@@ -270,7 +270,9 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         self._match_posterior_to(found.weights @ found.variances)
         self.start_.copy_(torch.from_numpy(found.clusters))
         sizes = np.bincount(found.clusters, minlength=self.n_clusters)
-        findings: dict[str, object] = {"method": self.start, "cluster_sizes": sizes.tolist()}
+        # Where there are few samples, graph and UMAP leave it to a mixture, which has a likelihood.
+        method = "gmm" if np.isfinite(found.log_likelihood) else self.start
+        findings: dict[str, object] = {"method": method, "cluster_sizes": sizes.tolist()}
         for measure in ("log_likelihood", "edge_information"):
             if np.isfinite(value := getattr(found, measure)):
                 findings[measure] = value
@@ -282,7 +284,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
         An autoencoder's latents have any scale. Where it is small, posteriors of the untrained
         head's variance (about 1) cover many clusters at once: the first KL is hundreds of nats,
-        and the steps it causes tear the start apart.
+        and the steps it causes tear the start apart. A VAE's posteriors are as wide in the latents
+        that it does not use, where components are narrow: kept, they begin at thousands of nats.
         """
         head = self.networks_.encoder.log_variance
         log_variance = torch.as_tensor(np.log(POSTERIOR_SHARE * within_variance))
@@ -314,6 +317,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     @property
     def held_agreement_(self) -> float:
+        check_is_fitted(self)
         return float(self.agreement_)
 
     def _after_fit(self, samples: Samples) -> None:
@@ -325,7 +329,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                 f"Only {used} of {self.n_clusters} clusters hold samples: the others are "
                 f"empty.{'' if self.clamped_epochs else better}",
                 ConvergenceWarning,
-                stacklevel=4,  # whoever called fit
+                stacklevel=5,  # whoever called fit
             )
 
     def tensors(self) -> dict[str, Tensor]:
