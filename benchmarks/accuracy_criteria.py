@@ -158,5 +158,5 @@ def criteria_table(cells: Sequence[CellData]) -> str:
         f"What keeping one of {KEPT_OF} runs by each number gains over their mean, in points of "
         "ACC, over all such sets of the seeds."
     )
-    header[2] = "ACC %, mean"
-    return f"{markdown(header, lines)}\n\n{words}\n\n{markdown(header, gains)}\n\n{kept}"
+    by_mean = [*header[:2], "ACC %, mean", *header[3:]]
+    return f"{markdown(header, lines)}\n\n{words}\n\n{markdown(by_mean, gains)}\n\n{kept}"

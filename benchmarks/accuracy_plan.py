@@ -58,8 +58,7 @@ BASELINES: dict[str, Recipe] = {
         "VAE+GMM",
         REFERENCE,
         {"pretraining": "vae", "start": "gmm"},
-        # A VAE needs more than an autoencoder's few epochs: as many as the preset gives one.
-        at_least={"pretrain_epochs": PRESETS[REFERENCE].parameters["vae"]["epochs"]},
+        at_least={"pretrain_epochs": PRESETS[REFERENCE].parameters["vae-gmm"]["pretrain_epochs"]},
         baseline=True,
     ),
     "ae-umap-gmm": Recipe("AE+UMAP+GMM", REFERENCE, {"start": "umap"}, baseline=True),
@@ -73,7 +72,10 @@ STUDY: dict[str, Recipe] = {
     f"{REFERENCE}-no-pretraining": Recipe(
         "without pretraining", REFERENCE, {"pretraining": "none"}
     ),
-    f"{REFERENCE}-no-clamping": Recipe("without clamping", REFERENCE, {"clamped_epochs": 0}),
+    # The guard counts from where the held epochs end: without them there is none.
+    f"{REFERENCE}-no-clamping": Recipe(
+        "without clamping, and so without the guard", REFERENCE, {"clamped_epochs": 0}
+    ),
     f"{REFERENCE}-gmm-start": Recipe("GMM instead of the graph", REFERENCE, {"start": "gmm"}),
     f"{REFERENCE}-umap-start": Recipe("UMAP instead of the graph", REFERENCE, {"start": "umap"}),
     f"{REFERENCE}-unguarded": Recipe("free to leave its start", REFERENCE, {"most_leaving": None}),

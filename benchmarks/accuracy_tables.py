@@ -12,6 +12,7 @@ from accuracy_plan import BASELINES, REFERENCE, STUDY, recipes
 
 from vade_core.papers import reported_figures
 from vade_core.presets import PRESETS
+from vade_core.recorder import plain
 
 CellData = Mapping[str, Any]
 
@@ -322,7 +323,7 @@ def _stale(cell: CellData) -> list[str]:
         return []
     recipe = known[cell["what"]]
     n = cell["n_samples"] - (cell["n_test"] if cell["split"] else 0)
-    today = recipe.of(PRESETS[recipe.preset].of(cell["model"], n))
+    today = plain(recipe.of(PRESETS[recipe.preset].of(cell["model"], n)))
     return [
         name
         for name, value in today.items()
@@ -451,7 +452,20 @@ def study_brief(cells: Sequence[CellData]) -> str:
         for name in (REFERENCE, *STUDY, f"{REFERENCE}-em")
         if name in titles
     ]
+    ended = [guard_ended(found[0].cells) for found in studies.values()]
+    lines.append(["trainings of the first line that the guard ended early", *ended])
     return markdown(["", *(f"`{dataset}`" for dataset in studies)], lines)
+
+
+def guard_ended(cells: Sequence[CellData]) -> str:
+    """How many trainings ended before their last epoch, which only the guard brings about."""
+    told = [
+        len(cell["curve"]["free"])
+        < cell["parameters"]["epochs"] - cell["parameters"]["clamped_epochs"]
+        for cell in cells
+        if "free" in cell.get("curve", {})
+    ]
+    return f"{sum(told)} of {len(told)}" if told else "-"
 
 
 # -- what was to be reached -------------------------------------------------------------------

@@ -101,8 +101,14 @@ def follow(
     request : mapping
     limit : float, optional
         Seconds on the clock after which the process is ended.
+
+    Raises
+    ------
+    ValueError
+        If it ended by itself, and not well.
     """
     lines: list[dict[str, Any]] = []
+    given_up = False
     with tempfile.TemporaryDirectory() as cache, tempfile.TemporaryFile("w+") as log:
         began = time.time()
         child = subprocess.Popen(
@@ -120,13 +126,13 @@ def follow(
                 reader.join(0.1)
                 excluded = lines[-1].get("excluded", 0.0) if lines else 0.0
                 if limit is not None and time.time() - began - excluded > limit:
+                    given_up = True
                     break
         finally:
             if child.poll() is None and reader.is_alive():
                 child.kill()
             child.wait()
             reader.join(5.0)
-        given_up = limit is not None and not (lines and lines[-1].get("ended"))
         if child.returncode and not given_up:
             log.seek(0)
             said = log.read().strip().splitlines()

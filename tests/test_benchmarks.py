@@ -35,6 +35,7 @@ from vade_core.baselines import DataMixture, LatentMixture
 from vade_core.data import load
 from vade_core.initialise import STARTS
 from vade_core.models import VaDE
+from vade_core.presets import PRESETS
 from vade_core.pretraining import PRETRAINING
 from vade_core.training import Training
 
@@ -369,6 +370,12 @@ def test_cells_that_differ_are_noted(tmp_path: Path) -> None:
     assert "Seeds 1 ran on A GPU, 2 cores" in found
 
 
+def test_a_cell_of_todays_recipe_is_not_called_old(tmp_path: Path) -> None:
+    today = PRESETS["class"].of("vade", 70_000)
+    write([hand_made("class", 0, 0.97, parameters=today)], tmp_path)
+    assert "has other settings" not in accuracy_tables.tables(read_cells(tmp_path))
+
+
 # -- baselines as estimators ------------------------------------------------------------------
 
 SMALL: dict[str, Any] = {**TINY, "hidden": (8,), "n_clusters": 10, "random_state": 3,
@@ -541,6 +548,14 @@ def test_seconds_to_an_accuracy_on_digits(capsys: pytest.CaptureFixture[str]) ->
     assert run["acc"] >= 0.01
 
 
+def test_what_fails_under_the_clock_is_not_given_up_on() -> None:
+    fails = [sys.executable, "-c", "raise SystemExit('it has no data')"]
+    with pytest.raises(ValueError, match="ended early: it has no data"):
+        time_to_accuracy.follow(fails, {}, 30.0)
+    waits = [sys.executable, "-c", "import time; print('{}', flush=True); time.sleep(60)"]
+    assert time_to_accuracy.follow(waits, {}, 1.0) == [{}]
+
+
 def test_the_clocks_table() -> None:
     def run(preset: str, seed: int, total: float, reached: bool = True) -> dict[str, Any]:
         return {"preset": preset, "seed": seed, "precision": "bf16", "total": total,
@@ -579,6 +594,9 @@ def test_study_of_several_data_sets_side_by_side(
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "digits"}]
     cells += [{**hand_made("robust-gmm-start", 0, 0.7), "dataset": "digits"}]
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "without-a-study"}]
+    for cell, free in zip(cells, (15, 14, 2), strict=False):
+        cell["curve"] = {"clamped": [0.9] * 15, "free": [0.9] * free}
+        cell["parameters"] |= {"epochs": 30, "clamped_epochs": 15}
     write(cells, tmp_path)
     accuracy.answer(["--brief", "--study", "--results", str(tmp_path)])
     table = capsys.readouterr().out
@@ -592,6 +610,8 @@ def test_study_of_several_data_sets_side_by_side(
         "-2.00 (1)",
         "-2.00 (3)",
     ]
+    ended = lines_of(table, "trainings of the first line that the guard ended early")
+    assert ended[0][1:] == ["-", "2 of 3"]
 
 
 def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
@@ -641,6 +661,8 @@ def test_criteria_are_ranked_against_acc() -> None:
     assert "+1.00 (90.00)" in text
     assert "+0.40 (80.00)" in text
     assert "| digits, VaDE, `robust` | 4 | 75.00 |" in text
+    headers = [line.split(" | ")[2] for line in text.splitlines() if "data, recipe" in line]
+    assert headers == ["ACC %, mean (min-max)", "ACC %, mean"]
     gain = accuracy_criteria.gain_of_keeping_one
     raw = accuracy_criteria.CRITERIA["edge information, raw values"]
     assert gain(cells, raw, 3) == pytest.approx((0.1 + 0.4 / 3 + 0.5 / 3 + 0.1) / 4)
