@@ -64,6 +64,17 @@ def _train(root: Path) -> None:
         assert main([*words, "--seed", seed, "--out", str(root / name)]) == 0
 
 
+def _time_machine_at_its_end(page: Any, app_server: AppServer) -> tuple[Any, int]:
+    """The time machine's map of a run, and the number of its last frame, which it shows."""
+    _train(app_server.runs)
+    page.goto(f"{app_server.url}/time-machine?run=one")
+    shown = page.locator(".lm").first
+    page.locator(".lm-entry").first.wait_for()
+    last = int(shown.get_attribute("data-frames") or 0) - 1
+    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+    return shown, last
+
+
 def test_nothing_is_cut_off_and_the_map_has_its_classes_below(
     telephone: Any, app_server: AppServer
 ) -> None:
@@ -181,12 +192,7 @@ def test_a_finger_on_the_line_of_time_scrubs_along_it_and_scrolls_across_it(
     telephone: Any, app_server: AppServer
 ) -> None:
     page = telephone
-    _train(app_server.runs)
-    page.goto(f"{app_server.url}/time-machine?run=one")
-    shown = page.locator(".lm").first
-    page.locator(".lm-entry").first.wait_for()
-    last = int(shown.get_attribute("data-frames") or 0) - 1
-    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+    shown, last = _time_machine_at_its_end(page, app_server)
     line = page.locator(".lm-track").first
     line.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
@@ -272,12 +278,7 @@ def test_a_tapped_point_tells_of_itself_and_leaves_the_map_in_sight(
     telephone: Any, app_server: AppServer
 ) -> None:
     page = telephone
-    _train(app_server.runs)
-    page.goto(f"{app_server.url}/time-machine?run=one")
-    shown = page.locator(".lm").first
-    page.locator(".lm-entry").first.wait_for()
-    last = int(shown.get_attribute("data-frames") or 0) - 1
-    page.locator(f".lm[data-frame='{last}']").first.wait_for()
+    shown, last = _time_machine_at_its_end(page, app_server)
     over = shown.locator(".lm-over")
     over.scroll_into_view_if_needed()
     page.wait_for_timeout(500)
