@@ -145,9 +145,11 @@ def test_the_score_of_a_classifier_needs_the_classes(blobs: NDArray[np.float64])
 # -- a fit that fails --------------------------------------------------------------------------
 
 
-def test_what_has_diverged_counts_as_never_fitted(blobs: NDArray[np.float64]) -> None:
+@pytest.mark.parametrize("n_init", [1, 2])
+def test_what_has_diverged_counts_as_never_fitted(blobs: NDArray[np.float64], n_init: int) -> None:
     again = VaDE(**SMALL).fit(blobs)
     for model in (VaDE(**SMALL), again):
+        model.set_params(n_init=n_init)
         model.set_params(learning_rate=1e3)
         with pytest.raises(FloatingPointError, match="lower the learning rate"):
             model.fit(blobs)

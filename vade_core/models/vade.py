@@ -145,9 +145,13 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             clone(self).set_params(n_init=1, random_state=int(seed) + restart)
             for restart in range(self.n_init)
         ]
+        try:
+            fit_together(several, X)
+        except FloatingPointError:
+            self._unfit()
+            raise
         informations = [
-            edge_information(neighbour_graph(one.transform(X)), one.labels_)
-            for one in fit_together(several, X)
+            edge_information(neighbour_graph(one.transform(X)), one.labels_) for one in several
         ]
         best = several[int(np.argmax(informations))]
         settings = self.get_params(deep=False)
