@@ -168,3 +168,32 @@ def test_adam_computes_the_numbers_of_the_librarys() -> None:
         for number, values in found.items()
         for name, value in values.items()
     }
+
+
+def test_adam_leaves_no_subnormal_moments_and_moves_the_weights_all_the_same() -> None:
+    """They are slow on many processors: what a unit that has died keeps of its moments."""
+    generator = torch.Generator().manual_seed(0)
+    start = torch.randn((4, 50), generator=generator)
+    mine, other = torch.nn.Parameter(start.clone()), torch.nn.Parameter(start.clone())
+    adam, library = Adam([mine]), torch.optim.Adam([other], fused=True)
+    for step in range(1_200):
+        gradient = torch.randn(start.shape, generator=generator)
+        if step >= 100:
+            gradient[0] = 0.0  # dead: its first moment decays by 0.9 a step
+            gradient[1] *= 1e-21  # its second moment is subnormal from here on
+        mine.grad, other.grad = gradient, gradient.clone()
+        adam.learning_rate = library.param_groups[0]["lr"] = 1e-3
+        adam.step()
+        library.step()
+
+    def subnormal(moment: torch.Tensor) -> int:
+        return int(((moment != 0) & (moment.abs() < torch.finfo(torch.float32).tiny)).sum())
+
+    kept = library.state_dict()["state"][0]
+    assert subnormal(kept["exp_avg"]) == 50
+    state = adam.state()
+    assert subnormal(state["0.exp_avg"]) == subnormal(state["0.exp_avg_sq"]) == 0
+    torch.testing.assert_close(mine, other, rtol=0, atol=0)
+    # All that still moves keeps its moments to the last bit.
+    torch.testing.assert_close(state["0.exp_avg"][2:], kept["exp_avg"][2:], rtol=0, atol=0)
+    torch.testing.assert_close(state["0.exp_avg_sq"][2:], kept["exp_avg_sq"][2:], rtol=0, atol=0)

@@ -7,12 +7,21 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+# A weight whose gradient has become 0 for good, as a dead unit's has, keeps a first moment that
+# decays to the subnormal numbers and, rounded, stays there. Some processors, Intel's among them,
+# are slow with those: after four epochs of an autoencoder on MNIST they were a third of the
+# moments, and an epoch took 1.6 times as long. At these sizes neither moment can be told from 0
+# beside eps: a step of 1e-30 / eps, and a root of 1e-17.
+_SMALLEST_FIRST, _SMALLEST_SECOND = 1e-30, 1e-34
+_STEPS_BETWEEN = 64  # 0.9 to the 64th is 1e-3: nothing gets from there to 1e-38 meanwhile
+
 
 class Adam:
     """Adam (Kingma and Ba 2015, algorithm 1), one call of PyTorch's fused kernel a step.
 
     It computes the very numbers of ``torch.optim.Adam(..., fused=True)``, whose step spends
-    half a millisecond on grouping, hooks and checks before it calls the same kernel.
+    half a millisecond on grouping, hooks and checks before it calls the same kernel. On a CPU
+    moments that have become too small to move anything are set to 0 every 64 steps.
 
     Parameters
     ----------
@@ -76,6 +85,10 @@ class Adam:
             amsgrad=False,
             maximize=False,
         )
+        if moved[0].device.type == "cpu" and int(counts[0]) % _STEPS_BETWEEN == 0:
+            for first, second, _ in states:
+                torch.hardshrink(first, _SMALLEST_FIRST, out=first)
+                torch.hardshrink(second, _SMALLEST_SECOND, out=second)
 
     def state(self) -> dict[str, Tensor]:
         """Moments and step counts by ``number.name``, for :meth:`restore`."""
