@@ -5,11 +5,11 @@ Run it with ``streamlit run app.py``.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-# Before anything imports torch: OpenMP's threads must not spin against other processes.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+from vade_core.idle_threads import let_idle_threads_sleep
+
+let_idle_threads_sleep()  # before anything imports torch
 
 import streamlit as st
 
@@ -56,6 +56,6 @@ keep_history_short()  # below the page, where it moves nothing
 
 # Last, because it brings torch along: the page is on the screen by now. It takes up a queue that
 # an earlier server left.
-from pages.shared.session import job_manager  # noqa: E402
+from pages.shared.session import job_manager
 
 job_manager()

@@ -18,8 +18,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vade_core.idle_threads import let_idle_threads_sleep
+
+let_idle_threads_sleep()  # before torch is imported
 
 from accuracy_plan import FORMAT, Cell
 from accuracy_runs import Attempts, Further, Interrupted, measured_run, say

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from accuracy_plan import Cell
 
+from vade_core.idle_threads import let_idle_threads_sleep
+
 Compute = Callable[[Cell, Path, Path], int]
 
 
@@ -30,7 +32,8 @@ def compute(cell: Cell, results: Path, work: Path) -> int:
         *(sys.executable, str(Path(__file__).with_name(cell.script))),
         *(cell.to_json(), "--results", str(results), "--work", str(work), "--watched"),
     ]
-    environment = {"GOMP_SPINCOUNT": "1000", **os.environ}
+    environment = dict(os.environ)
+    let_idle_threads_sleep(environment)
     if cell.threads is not None:  # of those libraries that torch does not command, too
         environment["OMP_NUM_THREADS"] = str(cell.threads)
     # The pipe is never written to: the cell's process ends when this one, and so the pipe, does.

@@ -13,16 +13,17 @@ its networks, and is best one that kept the test part out of training:
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch: see app.py
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
+
+let_idle_threads_sleep()  # before torch is imported
 
 import numpy as np  # noqa: E402
 from accuracy_processes import answered  # noqa: E402

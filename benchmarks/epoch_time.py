@@ -21,10 +21,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Before torch is imported, and inherited by ClustPy's process.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
+
+let_idle_threads_sleep()  # before torch is imported, and inherited by ClustPy's process
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402

@@ -23,9 +23,12 @@ from typing import Any
 
 # Before numpy: a map is made on one thread, beside a training.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
+
+let_idle_threads_sleep()
 
 import numpy as np  # noqa: E402
 from arguments import Parser, positive  # noqa: E402

@@ -6,13 +6,15 @@ the latents of Wang's models, two classifiers.
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch is imported
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from vade_core.idle_threads import let_idle_threads_sleep
+
+let_idle_threads_sleep()  # before torch is imported
 
 import numpy as np
 from accuracy_cell import compute_with, main

@@ -14,10 +14,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # before torch: see app.py
-
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
+
+let_idle_threads_sleep()  # before torch is imported
 
 from accuracy_processes import answered  # noqa: E402
 from arguments import Parser, positive  # noqa: E402

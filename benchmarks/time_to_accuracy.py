@@ -23,9 +23,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # inherited by every process here
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
+
+let_idle_threads_sleep()  # inherited by every process here
 
 from arguments import Parser, positive  # noqa: E402
 

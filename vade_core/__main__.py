@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-# Before torch is imported: without it OpenMP's threads spin against every other busy process.
-os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+from vade_core.idle_threads import let_idle_threads_sleep
+
+let_idle_threads_sleep()  # before torch is imported
 
 from vade_core.cli import main
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from vade_core.idle_threads import let_idle_threads_sleep
 from vade_core.locks import FileLock
 from vade_core.recorder import Recorder, create_run, send
 from vade_core.runs import CONFIG, Run, RunConfig, RunError, at_work, list_runs
@@ -25,13 +26,9 @@ QUEUE_LOCK = ".queue.lock"
 
 
 def worker_environment() -> dict[str, str]:
-    """The environment of a training process.
-
-    GOMP_SPINCOUNT keeps OpenMP's threads from spinning against other processes: without it a
-    busy second process makes a step ten times as slow.
-    """
+    """The environment of a training process."""
     environment = dict(os.environ)
-    environment.setdefault("GOMP_SPINCOUNT", "1000")
+    let_idle_threads_sleep(environment)
     root = str(Path(__file__).resolve().parent.parent)
     before = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = root if not before else root + os.pathsep + before
