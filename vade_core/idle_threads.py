@@ -1,15 +1,17 @@
-"""How long OpenMP's threads spin for work before they sleep. Imports nothing: it must come before
-torch, which starts them."""
+"""How long OpenMP's threads spin for work before they sleep.
+
+To be imported before torch, which reads it once; so it imports nothing itself.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import MutableMapping
 
-# GNU OpenMP's own is 300,000 turns: a busy second process then makes an epoch five times as long,
-# as threads spin for others that wait for a core. 1,000 are over before the next product begins on
-# a processor whose turn is short or whose thread is slow to wake: an epoch of MNIST took 1.4 times
-# as long on an Intel Xeon with nothing beside it. benchmarks/spinning.py measures it.
+# GNU OpenMP's own is 300,000 turns: beside a busy process an epoch then takes two to three times as
+# long, as threads spin for others that wait for a core. 1,000 are over before the next product
+# begins where a turn is short or a thread slow to wake: alone on an Intel Xeon an epoch of MNIST
+# took 1.2 to 1.5 times as long. benchmarks/spinning.py measures both.
 _SPINS = 5_000
 
 
