@@ -34,6 +34,7 @@ from clustpy_venv import NoClustPy, environment_folder, make_environment, python
 
 from vade_core.data import load  # noqa: E402
 from vade_core.models import VaDE  # noqa: E402
+from vade_core.products import processor  # noqa: E402
 from vade_core.training import Training, fastest_precision  # noqa: E402
 
 EPOCH_SAMPLES = 70_000
@@ -296,6 +297,11 @@ def cpu_features() -> list[str]:
     lines = [line for line in text.splitlines() if line.lower().startswith(("flags", "features"))]
     present = set(lines[0].split()) if lines else set()
     return [flag for flag in CPU_FLAGS if flag in present]
+
+
+def processor_words() -> str:
+    """Who made the processor, and those flags."""
+    return f"{processor().split(':')[-1].strip()}, {' '.join(cpu_features())}"
 
 
 def about(clustpy: ClustPy | None, precisions: Sequence[str]) -> dict[str, Any]:

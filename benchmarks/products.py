@@ -23,11 +23,11 @@ let_idle_threads_sleep()  # before torch is imported
 
 from accuracy_processes import answered  # noqa: E402
 from arguments import Parser, positive  # noqa: E402
-from epoch_time import cpu_features, our_epochs, part_of_epoch  # noqa: E402
+from epoch_time import our_epochs, part_of_epoch, processor_words  # noqa: E402
 from machine import load_words, machine_load  # noqa: E402
 
 from vade_core.data import load  # noqa: E402
-from vade_core.products import onednn_gains, processor  # noqa: E402
+from vade_core.products import onednn_gains  # noqa: E402
 
 LIBRARIES = ("mkl", "onednn")
 
@@ -77,7 +77,7 @@ def answer(arguments: Sequence[str] | None) -> None:
     about = {
         "samples": part_of_epoch(options.samples, options.batch),
         "batch": options.batch,
-        "processor": f"{processor().split(':')[-1].strip()}, {' '.join(cpu_features())}",
+        "processor": processor_words(),
         "chosen": "onednn" if onednn_gains() else "mkl",
         "load": {"before": load_before, "after": machine_load()},
     }

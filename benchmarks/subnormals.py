@@ -21,13 +21,12 @@ let_idle_threads_sleep()  # before torch is imported
 
 from accuracy_processes import answered  # noqa: E402
 from arguments import Parser, positive  # noqa: E402
-from epoch_time import cpu_features  # noqa: E402
+from epoch_time import processor_words  # noqa: E402
 from machine import load_words, machine_load  # noqa: E402
 
 from vade_core import optimiser  # noqa: E402
 from vade_core.data import load  # noqa: E402
 from vade_core.models import VaDE  # noqa: E402
-from vade_core.products import processor  # noqa: E402
 from vade_core.training import EpochReport  # noqa: E402
 
 NEVER = 2**62
@@ -81,7 +80,7 @@ def answer(arguments: Sequence[str] | None) -> None:
         }
         for one, other in zip(kept, cleared, strict=True)
     ]
-    about = f"{processor().split(':')[-1].strip()}, {' '.join(cpu_features())}"
+    about = processor_words()
     if options.json:
         print(json.dumps({"processor": about, "epochs": rows, "load": load}, indent=1))
         return

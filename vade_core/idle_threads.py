@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import MutableMapping
 
-# GNU OpenMP's own is 300,000 turns: beside a busy process an epoch then takes two to three times as
-# long, as threads spin for others that wait for a core. 1,000 are over before the next product
-# begins where a turn is short or a thread slow to wake: alone on an Intel Xeon an epoch of MNIST
-# took 1.2 to 1.5 times as long. benchmarks/spinning.py measures both.
+# GNU OpenMP's own is 300,000 turns: beside a busy process an epoch then takes 1.7 to 2.9 times as
+# long as with these, as threads spin for others that wait for a core. 1,000 are over before the
+# next product begins where a turn is short or a thread slow to wake: alone on an Intel Xeon an
+# epoch of MNIST took 1.2 to 1.5 times as long. benchmarks/spinning.py measures both.
 _SPINS = 5_000
 
 

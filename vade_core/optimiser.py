@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 # A weight whose gradient has become 0 for good, as a dead unit's has, keeps a first moment that
 # decays to the subnormal numbers and, rounded, stays there. Some processors, Intel's among them,
-# are slow with those: after four epochs of an autoencoder on MNIST they were a third of the
-# moments, and an epoch took 1.6 times as long. At these sizes neither moment can be told from 0
-# beside eps: a step of 1e-30 / eps, and a root of 1e-17.
+# are slow with those: from the fourth on an epoch of an autoencoder on MNIST took 1.6 times as long
+# (benchmarks/subnormals.py). At these sizes neither moment can be told from 0 beside eps: a step
+# of 1e-30 / eps, and a root of 1e-17.
 _SMALLEST_FIRST, _SMALLEST_SECOND = 1e-30, 1e-34
 _STEPS_BETWEEN = 64  # 0.9 to the 64th is 1e-3: nothing gets from there to 1e-38 meanwhile
 
