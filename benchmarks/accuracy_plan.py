@@ -78,6 +78,9 @@ STUDY: dict[str, Recipe] = {
     ),
     f"{REFERENCE}-gmm-start": Recipe("GMM instead of the graph", REFERENCE, {"start": "gmm"}),
     f"{REFERENCE}-umap-start": Recipe("UMAP instead of the graph", REFERENCE, {"start": "umap"}),
+    f"{REFERENCE}-whole-reconstruction": Recipe(
+        "the whole reconstruction, not a quarter", REFERENCE, {"reconstruction_weight": 1.0}
+    ),
     f"{REFERENCE}-unguarded": Recipe("free to leave its start", REFERENCE, {"most_leaving": None}),
 }
 
