@@ -429,32 +429,61 @@ def study_table(rows: Sequence[Row], seeds: int | None) -> str:
 
 
 def study_brief(cells: Sequence[CellData]) -> str:
-    """What each switch changes on each data set: ACC in points, and over how many seeds."""
+    """What each switch changes on each data set, in two tables.
+
+    The first has the change of ACC in points, and over how many seeds. The second has what VaDE
+    adds to its own start: a seed's start is another one on another kind of processor, and a
+    difference within one training does not mind.
+    """
     studies: dict[str, list[Row]] = {}
     for dataset in sorted({str(cell["dataset"]) for cell in cells}):
         rows = rows_of([cell for cell in cells if cell["dataset"] == dataset])
         if {REFERENCE, *STUDY} & {row.name for row in rows} > {REFERENCE}:
-            studies[dataset] = study_rows(rows)
+            studies[dataset] = [*study_rows(rows), *(row for row in rows if row.name == "ae-gmm")]
     if not studies:
         raise ValueError("there are no cells of the study: compute them with --study.")
-
-    def figure(found: Sequence[Row], name: str) -> str:
-        row = next((row for row in found if row.name == name), None)
-        if row is None:
-            return "-"
-        if row is found[0]:
-            return headline(row)
-        return f"{changed(row, found[0], SCORES[0])} ({len(row.cells)})"
-
-    titles = {row.name: row.title for found in studies.values() for row in found}
-    lines = [
-        [titles[name], *(figure(found, name) for found in studies.values())]
-        for name in (REFERENCE, *STUDY, f"{REFERENCE}-em")
-        if name in titles
-    ]
+    switches = [REFERENCE, *STUDY]
+    changes = _side_by_side(studies, [*switches, f"{REFERENCE}-em"], _change)
     ended = [guard_ended(found[0].cells) for found in studies.values()]
-    lines.append(["trainings of the first line that the guard ended early", *ended])
-    return markdown(["", *(f"`{dataset}`" for dataset in studies)], lines)
+    changes.append(["trainings of the first line that the guard ended early", *ended])
+    added = _side_by_side(studies, [*switches, "ae-gmm"], lambda found, row: added_to_start(row))
+    header = ["", *(f"`{dataset}`" for dataset in studies)]
+    return f"{markdown(header, changes)}\n\n{markdown(header, added)}"
+
+
+def _side_by_side(
+    studies: Mapping[str, Sequence[Row]],
+    names: Sequence[str],
+    figure: Callable[[Sequence[Row], Row], str],
+) -> list[list[str]]:
+    """A line for each name that any data set has, with that row's figure on each of them."""
+    lines = []
+    for name in names:
+        of_each = [
+            next((row for row in found if row.name == name), None) for found in studies.values()
+        ]
+        if there := [row for row in of_each if row is not None]:
+            figures = [
+                "-" if row is None else figure(found, row)
+                for found, row in zip(studies.values(), of_each, strict=True)
+            ]
+            lines.append([there[0].title, *figures])
+    return lines
+
+
+def _change(found: Sequence[Row], row: Row) -> str:
+    """ACC of the first row; of another one how it changes that, and over how many seeds."""
+    if row is found[0]:
+        return headline(row)
+    return f"{changed(row, found[0], SCORES[0])} ({len(row.cells)})"
+
+
+def added_to_start(row: Row) -> str:
+    """Points of ACC above the row's own start, and the kNN error of its latents, k = 5."""
+    starts = [(row.score(cell, "acc"), STAGES[0].of(row, cell)) for cell in row.cells]
+    gained = [100 * (own - start) for own, start in starts if own is not None and start is not None]
+    error = shown(spread(row.figures(KNN[1]))["mean"], KNN[1])
+    return f"{f'{statistics.fmean(gained):+.2f}' if gained else '-'}; {error} ({len(row.cells)})"
 
 
 def guard_ended(cells: Sequence[CellData]) -> str:

@@ -603,7 +603,8 @@ def test_study_of_several_data_sets_side_by_side(
     assert table.splitlines()[0] == "|  | `digits` | `mnist` |"
     gone = (0.55 - ACC[0] + 0.97 - ACC[2]) / 2
     assert lines_of(table, "without the KL term") == [
-        ["without the KL term", "-", f"{100 * gone:.2f} (2)"]
+        ["without the KL term", "-", f"{100 * gone:.2f} (2)"],
+        ["without the KL term", "-", "+1.00; 2.13 (2)"],
     ]
     assert lines_of(table, "GMM instead of the graph")[0][1:] == ["-10.00 (1)", "-"]
     assert lines_of(table, "labels by EM on the latents, not by gamma")[0][1:] == [
@@ -612,6 +613,17 @@ def test_study_of_several_data_sets_side_by_side(
     ]
     ended = lines_of(table, "trainings of the first line that the guard ended early")
     assert ended[0][1:] == ["-", "2 of 3"]
+
+
+def test_what_a_row_adds_to_its_own_start_is_counted_within_each_training() -> None:
+    cells = [hand_made("robust", seed, acc) for seed, acc in enumerate((0.9, 0.8))]
+    for cell, start in zip(cells, (0.85, 0.79), strict=True):
+        cell["start"] = {"acc": start}
+        cell["knn_error"] = {"3": 0.5, "5": 0.1 - start / 10, "10": 0.5}
+    row = accuracy_tables.rows_of(cells)[0]
+    assert accuracy_tables.added_to_start(row) == "+3.00; 1.80 (2)"
+    baseline = [{**hand_made("ae-gmm", 0, 0.7), "start": None, "knn_error": None}]
+    assert accuracy_tables.added_to_start(accuracy_tables.rows_of(baseline)[0]) == "-; - (1)"
 
 
 def test_raw_edge_information_looks_at_the_samples_own_neighbours() -> None:
