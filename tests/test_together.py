@@ -157,6 +157,17 @@ def test_what_cannot_go_in_step_is_said(blobs: NDArray[np.uint8], models: Any, w
         fit_together(models(), blobs, at_once=True)
 
 
+def test_models_that_cannot_go_in_step_are_what_they_were(blobs: NDArray[np.uint8]) -> None:
+    models = [DEC(random_state=seed, n_clusters=5, **CALM).fit(blobs) for seed in (0, 1)]
+    expected = [(model.labels_, model.transform(blobs), len(model.reports_)) for model in models]
+    with pytest.raises(ValueError, match="its loss reads"):
+        fit_together(models, blobs[::-1, :8], at_once=True)
+    for model, (labels, latents, n_reports) in zip(models, expected, strict=True):
+        np.testing.assert_array_equal(model.labels_, labels)
+        np.testing.assert_array_equal(model.transform(blobs), latents)
+        assert len(model.reports_) == n_reports
+
+
 def test_a_loss_that_is_no_number_is_told(blobs: NDArray[np.uint8]) -> None:
     far = blobs.astype(np.float32) * 1e30
     models = [vade(seed, pretraining="none", start="random") for seed in (0, 1)]

@@ -25,7 +25,7 @@ from torch.func import functional_call, vmap
 
 from vade_core.allocation import keep_freed_memory
 from vade_core.draws import Asked, Draw, Drawn
-from vade_core.models.base import LatentModel, device_named
+from vade_core.models.base import LatentModel, device_named, unchanged_if_refused
 from vade_core.optimiser import Adam
 from vade_core.training import (
     EpochReport,
@@ -81,14 +81,15 @@ def fit_together(
     Raises
     ------
     NotInStep
-        If ``at_once`` is asked for and the models cannot be trained so.
+        If ``at_once`` is asked for and the models cannot be trained so; they are what they were.
     """
     on_gpu = len(models) > 1 and device_named(models[0].device).type != "cpu"
     if not (on_gpu if at_once is None else at_once):
         return [model.fit(X, y) for model in models]
     try:
         _check_settings(models)
-        together = Together([model._begin_fit(X, y) for model in models])
+        with unchanged_if_refused(models):
+            together = Together([model._begin_fit(X, y) for model in models])
     except NotInStep:
         if at_once:
             raise

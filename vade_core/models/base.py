@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import reduce
 from numbers import Integral
 from typing import Any, Self, TypeVar, cast
@@ -100,6 +101,19 @@ class Given(nn.Module):
     def of(self, rows: Tensor) -> Tensor | None:
         """Those of the samples with these numbers, or None."""
         return None if self.assignment is None else self.assignment[rows]
+
+
+@contextmanager
+def unchanged_if_refused(models: Sequence[LatentModel]) -> Iterator[None]:
+    """Let models be what they were before, fitted ones too, if what is done here fails."""
+    before = [dict(vars(model)) for model in models]
+    try:
+        yield
+    except Exception:
+        for model, was in zip(models, before, strict=True):
+            model.__dict__.clear()
+            model.__dict__.update(was)
+        raise
 
 
 class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -247,13 +261,8 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def _begin_fit(self, X: ArrayLike, y: ArrayLike | None) -> Training:
-        before = dict(vars(self))
-        try:
+        with unchanged_if_refused([self]):
             training = self.stream(X, y)
-        except Exception:  # refused: the model is what it was
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
         self._warn_of_scale(training.samples)
         # An earlier fit's, should this one be interrupted.
         for name in ("labels_", "edge_informations_"):
