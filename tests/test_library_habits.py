@@ -204,6 +204,88 @@ def test_an_interrupted_fit_keeps_what_it_went_through(
     assert not hasattr(model, "labels_")  # they were the earlier fit's
 
 
+# -- a training that is followed ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["vae", "ae", "sb-vae"])
+def test_clusters_that_are_fitted_afterwards_are_not_made_up_before(
+    name: str, blobs: NDArray[np.float64]
+) -> None:
+    followed, fitted = small(name, n_clusters=5), small(name, n_clusters=5).fit(blobs)
+    list(followed.stream(blobs))
+    assert not hasattr(followed, "labels_")
+    with pytest.raises(NotFittedError, match="call update_clusters"):
+        followed.predict(blobs)
+    followed.update_clusters(followed.transform(blobs))
+    np.testing.assert_array_equal(followed.predict(blobs), fitted.labels_)
+
+
+@pytest.mark.parametrize("name", ["ae", "dec"])
+def test_samples_are_not_drawn_from_a_stand_in_that_nobody_fitted(
+    name: str, blobs: NDArray[np.float64]
+) -> None:
+    followed = small(name)
+    list(followed.stream(blobs))
+    with pytest.raises(NotFittedError, match="draws samples from"):
+        followed.sample(3)
+    followed.update_clusters(followed.transform(blobs))
+    # In float64 here, where fit takes the training's own float32.
+    np.testing.assert_allclose(followed.sample(3), small(name).fit(blobs).sample(3), atol=1e-5)
+
+
+def test_following_a_training_that_is_refused_leaves_the_fit(blobs: NDArray[np.float64]) -> None:
+    model = VaDE(**SMALL).fit(blobs)
+    expected = model.predict_proba(blobs)
+    with pytest.raises(ValueError, match="3 samples cannot be sorted into 5 clusters"):
+        model.stream(blobs[:3, :2])
+    with pytest.raises(ValueError, match="start must be"):
+        model.set_params(start="nope").stream(blobs)
+    np.testing.assert_array_equal(model.predict_proba(blobs), expected)
+    assert len(model.labels_) == len(blobs)
+    model.set_params(start="gmm").stream(blobs)
+    for gone in ("labels_", "reports_"):  # an earlier fit's: these networks are new ones
+        assert not hasattr(model, gone)
+
+
+@pytest.mark.parametrize("name", ["vae", "ae", "sb-vae", "dec", "kmeans-vae", "vade"])
+def test_fewer_samples_than_clusters_are_refused_before_anything_is_trained(
+    name: str, blobs: NDArray[np.float64]
+) -> None:
+    model = small(name, n_clusters=5).fit(blobs)
+    with pytest.raises(ValueError, match="400 samples cannot be sorted into 401 clusters"):
+        model.set_params(n_clusters=401).fit(blobs)
+    assert len(model.labels_) == len(blobs)  # what was learnt before is not lost
+
+
+# -- numbers that cannot be used ---------------------------------------------------------------
+
+
+def test_a_sample_that_overflows_gets_no_cluster(model: VaDE, blobs: NDArray[np.float64]) -> None:
+    far = blobs[:4].astype(np.float32)
+    far[1, 2] = 3.4e38  # what some files write where a value is missing
+    with pytest.raises(ValueError, match="No cluster can be told for 1 of 4 samples"):
+        model.predict(far)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", ">f8", "longdouble", "int64"])
+def test_latents_of_any_number_type_are_decoded(model: VaDE, dtype: str) -> None:
+    latents = np.array([[0, 1, -1, 2]], dtype)
+    plain = latents.astype(np.float64 if latents.dtype.itemsize >= 8 and dtype != "int64" else "f4")
+    np.testing.assert_array_equal(model.decode(latents), model.decode(plain))
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "many"])
+def test_a_recipe_wants_a_number_of_samples(n_samples: Any) -> None:
+    with pytest.raises(ValueError, match="n_samples must be the number of samples"):
+        VaDE.from_preset("robust", n_samples)
+
+
+def test_as_many_classes_as_samples_are_wanted(blobs: NDArray[np.float64]) -> None:
+    y = np.arange(len(blobs)) % 3
+    with pytest.raises(ValueError, match="X has 400 samples, and y has 100 classes"):
+        small("lambda-hot").fit(blobs, y).loss_terms(blobs, y[:100])
+
+
 def test_clusters_that_lost_their_samples_are_told(blobs: NDArray[np.float64]) -> None:
     two = blobs[:2].repeat(60, axis=0) + np.random.default_rng(0).normal(size=(120, 8)) * 1e-3
     few = {**SMALL, "n_clusters": 12, "epochs": 15, "start": "random"}
@@ -275,6 +357,14 @@ def test_the_readmes_examples_run_as_they_are_printed(
     exec(reading, names)
 
 
+def test_several_runs_may_begin_with_the_last_seed_that_there_is(
+    blobs: NDArray[np.float64],
+) -> None:
+    several = VaDE(**SMALL, n_init=2, random_state=2**32 - 1).fit(blobs)
+    assert several.random_state == 2**32 - 1
+    assert len(several.edge_informations_) == 2
+
+
 def test_a_second_fit_keeps_nothing_of_several_runs(blobs: NDArray[np.float64]) -> None:
     model = small("vade", n_init=2, start="gmm").fit(blobs)
     assert len(model.edge_informations_) == 2
@@ -300,9 +390,13 @@ def test_small_numbers_in_uint8_are_no_grey_levels_for_a_model_of_numbers() -> N
     )
 
 
-def test_uint8_counts_are_numbers_also_for_a_model_that_was_read_back() -> None:
-    counts = np.random.default_rng(0).integers(0, 17, (60, 6)).astype(np.uint8)
+@pytest.mark.parametrize(("highest", "likelihood"), [(16, "gaussian"), (1, "bernoulli")])
+def test_uint8_numbers_are_numbers_also_for_a_model_that_was_read_back(
+    highest: int, likelihood: str
+) -> None:
+    counts = np.random.default_rng(0).integers(0, highest + 1, (60, 6)).astype(np.uint8)
     fitted = small("vae").fit(counts)
+    assert fitted.likelihood_ == likelihood
     back = small("vae")
     back.restore(6, fitted.likelihood_, fitted.tensors())
     np.testing.assert_array_equal(back.transform(counts), fitted.transform(counts))

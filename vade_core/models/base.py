@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -56,6 +57,7 @@ FAR_OUTSIDE = 2.0
 # Rows encoded at a time: large enough for full speed, small enough to keep memory flat.
 CHUNK = 4096
 SCORE_DRAWS = 10  # of z, for the ELBO of single samples
+GREY_LEVELS = "data.grey_levels"  # in a weights file: 1 if the samples of the fit were
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -137,9 +139,11 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     _scores_samples = True
     # What a fitted model has; a model without networks names something else.
     _fitted = "networks_"
-    # Whether the samples of the fit were grey levels, which are divided by 255. None where no fit
-    # has seen them: a run's data in uint8 are grey levels, and what are none come as float32.
+    # Whether the samples of the fit were grey levels, which are divided by 255. None where that
+    # is not known, as of older weights files: uint8 is then taken for them.
     _grey_levels: bool | None = None
+    # Whether :meth:`update_clusters` was called since the training began.
+    _updated = True
 
     # Set by the constructors of the models; named here for the type checker.
     latent_dim: int
@@ -193,6 +197,16 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         latents : ndarray, shape (n, J)
             Posterior means of the training samples.
         """
+        self._updated = True
+
+    def _check_updated(self) -> None:
+        """Raise NotFittedError if what is fitted from outside was not, since training began."""
+        if not self._updated:
+            raise NotFittedError(
+                f"What this {type(self).__name__} takes for clusters, or draws samples from, is "
+                "fitted to its latents after a training, and was not since the last one began: "
+                "call update_clusters(transform(X)) with the samples that it is trained on."
+            )
 
     @classmethod
     def from_preset(cls, preset: str, n_samples: int, **settings: Any) -> Self:
@@ -222,6 +236,8 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         from vade_core.models import MODELS
         from vade_core.presets import PRESETS
 
+        if not isinstance(n_samples, Integral) or n_samples < 1:
+            raise ValueError("n_samples must be the number of samples, a whole number from 1 on.")
         if preset not in PRESETS:
             raise ValueError(f"There is no preset {preset!r}: choose one of {', '.join(PRESETS)}.")
         names = {entry.class_name: name for name, entry in MODELS.items()}
@@ -261,12 +277,8 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self
 
     def _begin_fit(self, X: ArrayLike, y: ArrayLike | None) -> Training:
-        with unchanged_if_refused([self]):
-            training = self.stream(X, y)
+        training = self.stream(X, y)
         self._warn_of_scale(training.samples)
-        # An earlier fit's, should this one be interrupted.
-        for name in ("labels_", "edge_informations_"):
-            self.__dict__.pop(name, None)
         self.reports_: list[EpochReport] = []
         return training
 
@@ -305,8 +317,10 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     ) -> Training:
         """Prepare the training on X and return it; iterating over it trains.
 
-        For whoever wants to follow a training, or to end it early: the model answers in between.
-        It is one training, whatever ``n_init`` is, and sets neither ``labels_`` nor ``reports_``.
+        For whoever wants to follow a training, or to end it early: the model answers in between,
+        and what an earlier fit left is gone. A model without clusters or without a prior of its
+        own wants ``update_clusters(transform(X))`` before it is asked for them. It is one
+        training, whatever ``n_init`` is, and sets neither ``labels_`` nor ``reports_``.
 
         Parameters
         ----------
@@ -319,20 +333,38 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         -------
         Training
             Yields one :class:`vade_core.training.EpochReport` an epoch.
+
+        Raises
+        ------
+        ValueError
+            If data or settings are refused; the model is then what it was.
         """
-        check_settings(type(self).__name__, self.get_params(deep=False))
-        samples, targets = self._checked(X, y)
-        self._build(samples)
-        on_device = to_device(samples, self._device)
-        on_device_targets = None if targets is None else torch.from_numpy(targets).to(self._device)
-        return Training(
-            on_device,
-            self._phases(on_device, on_device_targets),
-            seed=self._seed,
-            batch_size=min(self.batch_size, len(on_device)),
-            precision=self.precision_,
-            between_batches=between_batches,
-        )
+        with unchanged_if_refused([self]):
+            check_settings(type(self).__name__, self.get_params(deep=False))
+            samples, targets = self._checked(X, y)
+            self._check_enough(samples.shape[0])
+            self._build(samples)
+            device = self._device
+            on_device = to_device(samples, device)
+            on_device_targets = None if targets is None else torch.from_numpy(targets).to(device)
+            training = Training(
+                on_device,
+                self._phases(on_device, on_device_targets),
+                seed=self._seed,
+                batch_size=min(self.batch_size, len(on_device)),
+                precision=self.precision_,
+                between_batches=between_batches,
+            )
+        for name in ("labels_", "reports_", "edge_informations_"):
+            self.__dict__.pop(name, None)
+        self._updated = type(self).update_clusters is LatentModel.update_clusters
+        return training
+
+    def _check_enough(self, n_samples: int) -> None:
+        """Refuse samples that are fewer than the clusters that they are to be sorted into."""
+        n_clusters = getattr(self, "n_clusters", 0)
+        if n_samples < n_clusters:
+            raise ValueError(f"{n_samples} samples cannot be sorted into {n_clusters} clusters.")
 
     def _checked(
         self, X: ArrayLike, y: ArrayLike | None
@@ -536,9 +568,17 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def responsibilities(self, latents: NDArray[Any]) -> NDArray[Any]:
         """gamma = p(c|z) of latents (n, J), shape (n, K)."""
         check_is_fitted(self, self._fitted)
+        if self.assigning_prior() is not self.prior_:
+            self._check_updated()
         array = self._as_latents(latents)
         prior = self._in_dtype(self.assigning_prior(), array.dtype)
-        return self._over_chunks(array, lambda z: prior.log_responsibilities(z).exp())
+        gamma = self._over_chunks(array, lambda z: prior.log_responsibilities(z).exp())
+        if unknown := int(np.count_nonzero(~np.isfinite(gamma).all(axis=1))):
+            raise ValueError(
+                f"No cluster can be told for {unknown} of {len(gamma)} samples, whose numbers "
+                "overflow: they are far too large, or the training diverged."
+            )
+        return gamma
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
         """gamma = p(c|z) at the posterior mean, (n, K); no draw, so two calls agree."""
@@ -560,10 +600,10 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return self._over_chunks(array, decoder.decode)
 
     def _as_latents(self, latents: ArrayLike) -> NDArray[Any]:
-        """Latents as floating-point numbers: whole ones may be written by hand."""
+        """Latents in float64 where they are, else in float32: they may be written by hand."""
         array = np.asarray(latents)
-        if array.dtype.kind != "f":
-            array = array.astype(np.float32)
+        wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+        array = array.astype(np.float64 if wide else np.float32, copy=False)
         if array.ndim != 2 or array.shape[1] != self.latent_size:
             raise ValueError(
                 f"latents must have the shape (n, {self.latent_size}), not {array.shape}."
@@ -606,6 +646,8 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                     "cluster must be a whole number between 0 and "
                     f"{self.prior_.n_clusters - 1}, not {cluster}."
                 )
+        if self.prior_.stands_in:
+            self._check_updated()
         generator = epoch_generator(seed_of(random_state), 0, 0, self._device)
         with torch.inference_mode():
             return self.prior_.sample(int(n), generator, cluster, temperature).cpu().numpy()
@@ -666,6 +708,8 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """
         array = self._ready(X)
         targets = self._targets(y)
+        if targets is not None and len(targets) != array.shape[0]:
+            raise ValueError(f"X has {array.shape[0]} samples, and y has {len(targets)} classes.")
         generator = epoch_generator(random_state, 0, 0, self._device)
         sums: dict[str, float] = {}
         done = 0
@@ -726,11 +770,15 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def tensors(self) -> dict[str, Tensor]:
         """Everything learnt, by name, for a weights file."""
         check_is_fitted(self, self._fitted)
-        return {
+        learnt = {
             f"{part}.{name}": value.detach().cpu().contiguous()
             for part, module in self._modules().items()
             for name, value in module.state_dict().items()
         }
+        if self._grey_levels is None:
+            return learnt
+        # Not learnt, but without it uint8 samples would be read in two ways.
+        return {**learnt, GREY_LEVELS: torch.tensor([self._grey_levels], dtype=torch.uint8)}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what :meth:`tensors` gave, into networks that are already built.
@@ -755,6 +803,9 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
                 raise ValueError(
                     f"These weights do not fit this {type(self).__name__}: {error}"
                 ) from error
+        if (grey_levels := tensors.get(GREY_LEVELS)) is not None:
+            self._grey_levels = bool(grey_levels.any())
+        self._updated = True
 
     def restore(self, n_features: int, likelihood: str, tensors: Mapping[str, Tensor]) -> None:
         """Become the fitted model that ``tensors`` describe, without any data.

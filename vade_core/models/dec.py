@@ -159,6 +159,7 @@ class DEC(ClusterMixin, NetworkSettings, LatentModel):
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
         """Give the Gaussians that stand in for a prior the moments of the clusters as they are."""
+        super().update_clusters(latents)
         prior = self.prior_
         assert isinstance(prior, StudentClusters)
         clusters = self.responsibilities(latents).argmax(axis=1).astype(np.int64)

@@ -49,6 +49,7 @@ class FittedClusters(ClusterMixin, LatentModel):
         return self.clusters_
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
+        super().update_clusters(latents)
         found = spherical_mixture(latents, self.n_clusters, seed=self._seed, restarts=3)
         device = self._device
         self.clusters_.set_components(

@@ -173,3 +173,7 @@ class DataMixture(WithoutNetworks):
                 density -= float((gamma * (joint - log_weights)).sum())
         n = array.shape[0]
         return {"density": density / n, "cluster_kl": (loss - density) / n, "loss": loss / n}
+
+    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
+        """Mean log p(x) in nats a sample, exact; higher is better."""
+        return super().score(X)

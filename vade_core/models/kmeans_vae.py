@@ -134,6 +134,7 @@ device, precision
         latents : ndarray, shape (n, J)
             Posterior means of the training samples.
         """
+        super().update_clusters(latents)
         prior = self.prior_
         assert isinstance(prior, KMeansCentres)
         # One seed for all epochs: asked twice about the same latents, k-means answers the same.

@@ -142,7 +142,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         if not isinstance(seed, (int, np.integer)):
             seed = int(check_random_state(seed).randint(2**31 - self.n_init))
         several = [
-            clone(self).set_params(n_init=1, random_state=int(seed) + restart)
+            clone(self).set_params(n_init=1, random_state=(int(seed) + restart) % 2**32)
             for restart in range(self.n_init)
         ]
         try:
@@ -167,10 +167,6 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         if self.pretraining not in (*PRETRAINING, "none"):
             raise ValueError(
                 f"pretraining must be {', '.join(PRETRAINING)} or none, not {self.pretraining!r}."
-            )
-        if len(samples) < self.n_clusters:
-            raise ValueError(
-                f"{len(samples)} samples cannot be sorted into {self.n_clusters} clusters."
             )
         if self.start not in (*STARTS, "random"):
             raise ValueError(f"start must be {', '.join(STARTS)} or random, not {self.start!r}.")
