@@ -397,18 +397,33 @@ def study_rows(rows: Sequence[Row]) -> list[Row]:
     return [whole, *(by_name[name] for name in STUDY if name in by_name), by_em(whole)]
 
 
-def changed(row: Row, whole: Row, column: Column) -> str:
-    """How many points a row's figure is above the reference recipe's, over the seeds of both."""
+def changed(row: Row, whole: Row) -> str:
+    """How many points of ACC a row is above the reference recipe, over the seeds of both.
+
+    Where the switch leaves the start alone, what each adds to its own start is compared: on
+    another kind of processor the same seed has another start.
+    """
     if row is whole:
         return "-"
-    base = {cell["seed"]: column.of(whole, cell) for cell in whole.cells}
+    switch = STUDY[row.name].changes if row.name in STUDY else {}
+    figure = _acc if {"pretraining", "start"} & switch.keys() else _above_start
+    base = {cell["seed"]: figure(whole, cell) for cell in whole.cells}
     gained = [
         value - before
         for cell in row.cells
-        if (value := column.of(row, cell)) is not None
+        if (value := figure(row, cell)) is not None
         and (before := base.get(cell["seed"])) is not None
     ]
     return f"{100 * statistics.fmean(gained):+.2f}" if gained else "-"
+
+
+_acc = SCORES[0].of
+
+
+def _above_start(row: Row, cell: CellData) -> float | None:
+    """ACC above the cell's own start."""
+    own, start = _acc(row, cell), STAGES[0].of(row, cell)
+    return None if own is None or start is None else own - start
 
 
 def study_table(rows: Sequence[Row], seeds: int | None) -> str:
@@ -418,7 +433,7 @@ def study_table(rows: Sequence[Row], seeds: int | None) -> str:
         [
             row.title,
             headline(row),
-            changed(row, taken[0], SCORES[0]),
+            changed(row, taken[0]),
             *(shown(spread(row.figures(c))["mean"], c) for c in SCORES[1:]),
             seeds_there(row, seeds),
         ]
@@ -431,9 +446,8 @@ def study_table(rows: Sequence[Row], seeds: int | None) -> str:
 def study_brief(cells: Sequence[CellData]) -> str:
     """What each switch changes on each data set, in two tables.
 
-    The first has the change of ACC in points, and over how many seeds. The second has what VaDE
-    adds to its own start: a seed's start is another one on another kind of processor, and a
-    difference within one training does not mind.
+    The first has the change of ACC in points, and over how many seeds (:func:`changed`); the
+    second what VaDE adds to its own start, and what becomes of neighbours.
     """
     studies: dict[str, list[Row]] = {}
     for dataset in sorted({str(cell["dataset"]) for cell in cells}):
@@ -475,13 +489,13 @@ def _change(found: Sequence[Row], row: Row) -> str:
     """ACC of the first row; of another one how it changes that, and over how many seeds."""
     if row is found[0]:
         return headline(row)
-    return f"{changed(row, found[0], SCORES[0])} ({len(row.cells)})"
+    return f"{changed(row, found[0])} ({len(row.cells)})"
 
 
 def added_to_start(row: Row) -> str:
     """Points of ACC above the row's own start, and the kNN error of its latents, k = 5."""
-    starts = [(row.score(cell, "acc"), STAGES[0].of(row, cell)) for cell in row.cells]
-    gained = [100 * (own - start) for own, start in starts if own is not None and start is not None]
+    found = (_above_start(row, cell) for cell in row.cells)
+    gained = [100 * value for value in found if value is not None]
     error = shown(spread(row.figures(KNN[1]))["mean"], KNN[1])
     return f"{f'{statistics.fmean(gained):+.2f}' if gained else '-'}; {error} ({len(row.cells)})"
 
