@@ -406,7 +406,7 @@ def changed(row: Row, whole: Row) -> str:
     if row is whole:
         return "-"
     switch = STUDY[row.name].changes if row.name in STUDY else {}
-    figure = _acc if {"pretraining", "start"} & switch.keys() else _above_start
+    figure = SCORES[0].of if {"pretraining", "start"} & switch.keys() else _above_start
     base = {cell["seed"]: figure(whole, cell) for cell in whole.cells}
     gained = [
         value - before
@@ -417,12 +417,9 @@ def changed(row: Row, whole: Row) -> str:
     return f"{100 * statistics.fmean(gained):+.2f}" if gained else "-"
 
 
-_acc = SCORES[0].of
-
-
 def _above_start(row: Row, cell: CellData) -> float | None:
     """ACC above the cell's own start."""
-    own, start = _acc(row, cell), STAGES[0].of(row, cell)
+    own, start = row.score(cell, "acc"), STAGES[0].of(row, cell)
     return None if own is None or start is None else own - start
 
 
