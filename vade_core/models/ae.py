@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vade_core.models.fitted_clusters import FittedClusters
@@ -80,10 +80,6 @@ learning_rate, decay, decay_every, learning_rate_floor, adam_eps, random_state, 
 
     def _weight(self, term: str) -> float:
         return 1.0
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Minus the reconstruction error in nats a sample, higher is better; it is no ELBO."""
-        return super().score(X)
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
         super().update_clusters(latents)

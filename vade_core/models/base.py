@@ -726,7 +726,11 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         return None
 
     def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """ELBO in nats a sample, higher is better; its draws of z are seeded."""
+        """Minus the sum of the loss's terms, unweighted, in nats a sample; higher is better.
+
+        It is the ELBO, with seeded draws of z, of a model that has one; of the GMM on the data
+        log p(x), and of AE and LDMGI minus the reconstruction error.
+        """
         terms = self.loss_terms(X)
         return -sum(value for name, value in terms.items() if name != "loss")
 

@@ -87,10 +87,6 @@ class DataMixture(WithoutNetworks):
     def _checked(self, X: ArrayLike, y: ArrayLike | None) -> tuple[Samples, None]:
         """The samples around their mean, which the prior keeps once there is one."""
         array = dense(validate_data(self, X, ensure_min_samples=2, order="C", **ACCEPTED))
-        if len(array) < self.n_clusters:
-            raise ValueError(
-                f"n_samples={len(array)} cannot be sorted into {self.n_clusters} clusters."
-            )
         self._trainable(array)
         values = array / np.float32(255) if self._grey_levels else np.asarray(as_numbers(array))
         # Around the mean: EM subtracts squares, and float32 far from zero would lose them.
@@ -173,7 +169,3 @@ class DataMixture(WithoutNetworks):
                 density -= float((gamma * (joint - log_weights)).sum())
         n = array.shape[0]
         return {"density": density / n, "cluster_kl": (loss - density) / n, "loss": loss / n}
-
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Mean log p(x) in nats a sample, exact; higher is better."""
-        return super().score(X)

@@ -212,10 +212,6 @@ class LDMGI(WithoutNetworks):
         error = total / array.shape[0]
         return {"reconstruction": error, "loss": error}
 
-    def score(self, X: ArrayLike, y: ArrayLike | None = None) -> float:
-        """Minus the reconstruction error in nats a sample, higher is better; it is no ELBO."""
-        return super().score(X)
-
     # -- what a file keeps ----------------------------------------------------------------------
 
     def _modules(self) -> dict[str, Any]:
