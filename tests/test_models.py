@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from small_models import COMMON, TERM_WEIGHTS, accepted, small
@@ -20,6 +22,7 @@ from vade_core.data import load
 from vade_core.metrics import accuracy
 from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
 from vade_core.models.settings import settings
+from vade_core.networks import sample_posterior
 from vade_core.presets import PRESETS, scaled
 from vade_core.training import EpochReport, Training
 
@@ -214,6 +217,48 @@ def test_weights_enter_the_loss(digits: Digits) -> None:
     terms = model.loss_terms(X)
     expected = 0.25 * terms["reconstruction"] + 3 * (terms["latent_kl"] + terms["cluster_kl"])
     assert terms["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+HELD = {"start": "kmeans", "epochs": 4, "clamped_epochs": 2, "agreement_weight": 3.0}
+
+
+def test_disagreement_is_what_the_draws_say_against_the_held_cluster(digits: Digits) -> None:
+    X, _ = digits
+    model = small("vade", **HELD, n_draws=2).fit(X)
+    x, held = torch.from_numpy(X[:50]).float() / 16, torch.arange(50) % 10
+    found = model.elbo_terms(x, torch.Generator().manual_seed(3), held)["disagreement"]
+    with torch.no_grad():
+        posterior = model.networks_.encoder(x)
+        z = sample_posterior(posterior, 2, torch.Generator().manual_seed(3)).double().numpy()
+    # log p(c|z) by Bayes' rule, from densities that another library computes.
+    joint = np.stack(
+        [
+            np.log(weight) + multivariate_normal(mean, variances).logpdf(z)
+            for weight, mean, variances in zip(
+                model.weights_, model.means_, model.variances_, strict=True
+            )
+        ],
+        axis=-1,
+    )
+    log_gamma = joint - logsumexp(joint, axis=-1, keepdims=True)
+    expected = -log_gamma[:, np.arange(50), held].mean(axis=0)
+    np.testing.assert_allclose(found.detach(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_disagreement_counts_while_clusters_are_held_and_no_longer(digits: Digits) -> None:
+    X, _ = digits
+    weighted = small("vade", **HELD, reconstruction_weight=0.25).fit(X)
+    terms = {report.phase: report.terms for report in weighted.reports_}
+    parts = ("reconstruction", "latent_kl", "cluster_kl")
+    assert set(terms["free"]) == {*parts, "loss"}
+    weights = {"reconstruction": 0.25, "disagreement": 3.0}
+    held = terms["clamped"]
+    expected = sum(weights.get(name, 1.0) * held[name] for name in (*parts, "disagreement"))
+    assert held["loss"] == pytest.approx(expected, rel=1e-5)
+    assert held["disagreement"] >= 0
+    plain = small("vade", **{**HELD, "agreement_weight": 0.0}).fit(X)
+    assert all("disagreement" not in report.terms for report in plain.reports_)
+    assert weighted.held_agreement_ > plain.held_agreement_
 
 
 def test_vade_finds_clusters_that_are_there() -> None:
@@ -505,6 +550,7 @@ def test_of_several_trainings_the_one_with_most_edge_information_is_kept(
     [
         *({name: 0} for name in ("n_clusters", "latent_dim", "batch_size", "n_draws", "decay")),
         *({name: -1} for name in ("epochs", "learning_rate", "kl_weight", "clamped_epochs")),
+        {"agreement_weight": -1},
         {"n_clusters": 2.5},
         {"n_clusters": "3"},
         {"most_leaving": 2},

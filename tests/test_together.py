@@ -78,7 +78,7 @@ def test_clusters_held_are_each_training_s_own_and_k_may_differ(
     blobs: NDArray[np.uint8],
 ) -> None:
     def models() -> list[VaDE]:
-        held = {"start": "kmeans", "clamped_epochs": 2}
+        held = {"start": "kmeans", "clamped_epochs": 2, "agreement_weight": 3.0}
         return [vade(0, 5, **held), vade(1, 3, **held), vade(2, 7, **held)]
 
     for alone, together in both_ways(models, blobs):

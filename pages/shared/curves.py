@@ -50,6 +50,7 @@ TERMS: dict[str, str] = {
     "latent_kl": "Latent KL",
     "w_kl": "Style KL",
     "cluster_kl": "Cluster KL",
+    "disagreement": "Disagreement with held clusters",
     "cluster_shortfall": "What Cluster KL lacks",
     "cluster_information": "Cluster's code unread",
     "code_information": "Codes unread",
@@ -127,15 +128,28 @@ def weighting_words(parameters: Mapping[str, Any]) -> str:
     'The loss counts the reconstruction 20 times and the other terms once.'
     >>> weighting_words({"reconstruction_weight": 1, "kl_weight": 1})
     ''
+    >>> weighting_words({"kl_weight": 1, "agreement_weight": 3, "clamped_epochs": 6})
+    'The loss counts the reconstruction once, the KL terms once, and while clusters are held the \
+disagreement with them 3 times.'
     """
     weights = [parameters.get(name, 1.0) for name in ("reconstruction_weight", "kl_weight")]
-    if weights == [1.0, 1.0]:
+    held = parameters.get("clamped_epochs") and parameters.get("agreement_weight")
+    if weights == [1.0, 1.0] and not held:
         return ""
-    first, second = ("once" if weight == 1 else f"{weight:g} times" for weight in weights)
+    first, second = (_times(weight) for weight in weights)
     pretrained = parameters.get("pretraining", "none") != "none"
     loss = "After pretraining, the loss" if pretrained else "The loss"
     others = "the KL terms" if "kl_weight" in parameters else "the other terms"
-    return f"{loss} counts the reconstruction {first} and {others} {second}."
+    if not held:
+        return f"{loss} counts the reconstruction {first} and {others} {second}."
+    return (
+        f"{loss} counts the reconstruction {first}, {others} {second}, and while clusters are held "
+        f"the disagreement with them {_times(held)}."
+    )
+
+
+def _times(weight: float) -> str:
+    return "once" if weight == 1 else f"{weight:g} times"
 
 
 def score_spec(

@@ -70,6 +70,7 @@ SETTINGS: dict[str, Setting] = {
     "held_epochs": Setting("Epochs with centres held", 0, 1000),
     "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
     "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
+    "agreement_weight": Setting("Weight of agreeing while held", 0.0, 1000.0, whole=False),
     "style_dim": Setting("Size of the style", 1, 1000),
     "n_codes": Setting("Continuous codes", 1, 1000),
     "information_weight": Setting("Weight of the cluster's code", 0.0, 1000.0, whole=False),
@@ -401,8 +402,8 @@ def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -
     """Whether a number has something to count: not of a stage that is switched off."""
     if name == "pretrain_epochs":
         return stages.get("pretraining", usual.get("pretraining")) != "none"
-    if name == "clamped_epochs":
-        return bool(stages.get(name, usual[name]))
+    if name in ("clamped_epochs", "agreement_weight"):
+        return bool(stages.get("clamped_epochs", usual["clamped_epochs"]))
     return True
 
 

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from vade_core.draws import Shared
 from vade_core.models.settings import RandomState, check_settings
-from vade_core.networks import Networks, sample_posterior
+from vade_core.networks import Networks, Posterior, sample_posterior
 from vade_core.priors import Prior, Terms
 from vade_core.samples import (
     DeviceSamples,
@@ -487,7 +487,11 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         z = sample_posterior(posterior, self.n_draws, generator)
         location, log_variance = self.networks_.decoder(z)
         likelihood = self.networks_.decoder.negative_log_likelihood(location, log_variance, x)
-        return {"reconstruction": likelihood.mean(0), **self.prior_.kl(posterior, z, assignment)}
+        return {"reconstruction": likelihood.mean(0), **self._divergence(posterior, z, assignment)}
+
+    def _divergence(self, posterior: Posterior, z: Tensor, assignment: Tensor | None) -> Terms:
+        """The terms of -ELBO beside the reconstruction: the prior's, see :meth:`Prior.kl`."""
+        return self.prior_.kl(posterior, z, assignment)
 
     def _objective(self, terms: Terms) -> dict[str, Tensor]:
         """Means of the terms and the weighted sum that is minimised, as ``loss``."""

@@ -39,7 +39,8 @@ ALLOWED: dict[str, Any] = {
     ),
     **dict.fromkeys(
         ("learning_rate_floor", "reconstruction_weight", "kl_weight", "strength", "beta")
-        + ("separation", "information_weight", "code_weight", "minimum_information"),
+        + ("separation", "information_weight", "code_weight", "minimum_information")
+        + ("agreement_weight",),
         _ZERO_OR_MORE,
     ),
     "most_leaving": _SHARE,

@@ -19,9 +19,9 @@ from vade_core.communities import edge_information, neighbour_graph
 from vade_core.initialise import STARTS
 from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, check_settings, settings
-from vade_core.networks import unbounded_log_variance
+from vade_core.networks import Posterior, unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
-from vade_core.priors import GaussianMixture, Prior
+from vade_core.priors import GaussianMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.together import fit_together
 from vade_core.training import Phase, as_float
@@ -67,6 +67,12 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
     clamped_epochs : int
         Of these, the first so many with gamma fixed to the start's clusters; then gamma is free.
         It is an E-step with fixed responsibilities: still a lower bound, and no label is used.
+    agreement_weight : float
+        How much the loss of these epochs counts ``disagreement``, E_q[-log p(c|z)] of the held
+        cluster c. The M2 model learns its labels by such a term (Kingma et al. 2014, arXiv
+        1406.5298, eq. 9); here the start stands in for labels. It is never negative, so minus the
+        sum of the terms stays a lower bound. Without it the networks take many epochs to sort
+        samples as the start did.
     most_leaving : float, optional
         Of all samples, the share that may leave their start's cluster in the free epochs, beyond
         those that had left it when the held ones ended. An epoch after which more have left is
@@ -109,6 +115,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     start: str = "gmm"
     start_restarts: int = 10
     clamped_epochs: int = 0
+    agreement_weight: float = 0.0
     most_leaving: float | None = None
     n_init: int = 1
     learning_rate: float = 2e-3
@@ -214,6 +221,19 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             self._training_phase(name, words, free, before=self.clamped_epochs, guard=guard)
         )
         return phases
+
+    # -- the loss -----------------------------------------------------------------------------
+
+    def _divergence(self, posterior: Posterior, z: Tensor, assignment: Tensor | None) -> Terms:
+        terms = super()._divergence(posterior, z, assignment)
+        if assignment is None or not self.agreement_weight:
+            return terms
+        log_gamma = self.prior_.log_responsibilities(z)
+        held = assignment.expand(len(z), -1).unsqueeze(-1)
+        return {**terms, "disagreement": -log_gamma.gather(-1, held).squeeze(-1).mean(0)}
+
+    def _weight(self, term: str) -> float:
+        return self.agreement_weight if term == "disagreement" else super()._weight(term)
 
     # -- keeping the start ------------------------------------------------------------------
 
