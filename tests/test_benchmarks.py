@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn.datasets import load_wine
+from sklearn.metrics import adjusted_rand_score
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -450,17 +452,36 @@ def test_a_latent_mixture_refuses_nonsense(settings: dict[str, Any], sentence: s
         LatentMixture(**{**SMALL, "pretrain_epochs": 1, **settings}).fit(X)
 
 
+def test_a_mixture_on_the_data_does_not_mind_the_columns_units() -> None:
+    X, y = load_wine(return_X_y=True)  # columns whose deviations lie between 0.1 and 315
+    standardised = (X - X.mean(axis=0)) / X.std(axis=0)
+    model = DataMixture(n_clusters=3, random_state=0).fit(X)
+    assert adjusted_rand_score(y, model.labels_) > 0.8
+    alike = DataMixture(n_clusters=3, random_state=0).fit(standardised)
+    np.testing.assert_array_equal(model.labels_, alike.labels_)
+    np.testing.assert_allclose(
+        model.mixture_.covariances_, alike.mixture_.covariances_ * X.var(axis=0), rtol=1e-3
+    )
+
+
 def test_a_mixture_on_the_data_is_em_on_the_centred_values() -> None:
     data = load("digits")
     X = data.as_float().astype(np.float64) + 1000.0  # float32 would lose these variances
     model = DataMixture(n_clusters=10, restarts=2, random_state=1).fit(X)
     centred = (X - X.mean(axis=0)).astype(np.float32)
-    floor = 0.01 * centred.var(axis=0).mean()
+    deviations = centred.std(axis=0)
+    scale = np.where(deviations > 0, deviations, 1)  # the corners are black in every picture
+    scaled = centred / scale
+    floor = 0.01 * scaled.var(axis=0).mean()
     by_hand = GaussianMixture(10, covariance_type="diag", reg_covar=floor, n_init=2,
-                              random_state=1, max_iter=200).fit(centred)  # fmt: skip
-    np.testing.assert_array_equal(model.labels_, by_hand.predict(centred))
+                              random_state=1, max_iter=200).fit(scaled)  # fmt: skip
+    np.testing.assert_array_equal(model.labels_, by_hand.predict(scaled))
     np.testing.assert_array_equal(model.predict(X), model.labels_)
-    assert model.score(X) == pytest.approx(by_hand.score(centred), abs=1e-3)
+    np.testing.assert_array_equal(model.mixture_.predict(centred), model.labels_)
+    # The density of the data is that of the scaled ones, by the Jacobian.
+    expected = by_hand.score(scaled) - np.log(scale).sum()
+    assert model.score(X) == pytest.approx(expected, abs=2e-3)
+    np.testing.assert_allclose(model.mixture_.score(centred), expected, rtol=1e-3)
 
     grey = DataMixture(n_clusters=10, restarts=1).fit(data.samples)
     np.testing.assert_array_equal(

@@ -46,8 +46,10 @@ class DataMixture(WithoutNetworks):
         Starts of EM, each from k-means of its own, tried on a sample of at most 10,000. The
         likeliest is fitted to all samples.
     regularisation : float
-        Added to every variance, as a share of the data's mean variance. Many pixels are the same
-        in all samples of a cluster; without it each of them would decide alone.
+        Added to every variance, as a share of the data's mean variance: of all values together
+        where they are grey levels, and of the column's own where they are numbers, which may have
+        any scale. Many pixels are the same in all samples of a cluster; without it each of them
+        would decide alone.
     likelihood : {"auto", "bernoulli", "gaussian"}
         Whether values are grey levels between 0 and 1, or numbers; ``auto`` looks at them.
     random_state : int
@@ -95,7 +97,8 @@ class DataMixture(WithoutNetworks):
 
     def _start(self, samples: DeviceSamples) -> Mapping[str, object]:
         assert isinstance(samples, Tensor)
-        points = samples.numpy()
+        scale = self._scale_of(samples.numpy())
+        points = samples.numpy() / scale
         floor = self.regularisation * float(np.vdot(points, points)) / points.size
         settings: dict[str, Any] = {
             "n_components": self.n_clusters,
@@ -119,18 +122,32 @@ class DataMixture(WithoutNetworks):
                     random_state=self._seed,
                     **settings,
                 ).fit(points)
+        self.labels_ = found.predict(points).astype(np.int64)
+        # Back from the scale of EM to the data's.
+        found.means_ *= scale
+        found.covariances_ *= np.square(scale)
+        found.precisions_ /= np.square(scale)
+        found.precisions_cholesky_ /= scale
         self.mixture_ = found
         prior = self.prior_
         assert isinstance(prior, FixedMixture)
         parts = (found.weights_, found.means_, found.covariances_, self._mean)
         prior.set_components(*(torch.from_numpy(np.asarray(part)) for part in parts))
-        self.labels_ = found.predict(points).astype(np.int64)
         sizes = np.bincount(self.labels_, minlength=self.n_clusters)
         return {
             "method": "data-gmm",
             "cluster_sizes": sizes.tolist(),
-            "log_likelihood": float(found.score(points)),
+            "log_likelihood": float(found.score(samples.numpy())),
         }
+
+    def _scale_of(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What each column is divided by for EM, (D,): grey levels share one scale already."""
+        deviations = points.std(axis=0)
+        # A column that only rounding moves is constant.
+        alone = deviations <= 10 * np.finfo(np.float32).eps * np.abs(self._mean)
+        if self.likelihood_ == "bernoulli":
+            alone[:] = True
+        return np.where(alone, np.float32(1), deviations)
 
     # -- using it -----------------------------------------------------------------------------
 
