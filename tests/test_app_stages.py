@@ -632,11 +632,11 @@ def test_a_random_start_switches_holding_off_and_says_so(runs: Path) -> None:
     assert switches(app) == ("autoencoder", "gmm", True)
 
 
-def test_holding_where_the_preset_does_not_takes_a_third_of_the_epochs(runs: Path) -> None:
+def test_holding_where_the_preset_does_not_takes_half_of_the_epochs(runs: Path) -> None:
     app = opened("train", dataset="digits", preset="short", epochs="12")
     hold(app, True)
-    assert "first 4 of 12 epochs" in said(app)
-    assert app.number_input(key="train-clamped_epochs").value == 4
+    assert "first 6 of 12 epochs" in said(app)
+    assert app.number_input(key="train-clamped_epochs").value == 6
     app.number_input(key="train-clamped_epochs").set_value(12)
     sound(app.run())
     assert "never set free" in said(app)

@@ -40,7 +40,7 @@ STYLE = """
 """
 
 # Of the epochs, where somebody holds clusters that the preset does not: the share of `robust`.
-HELD_SHARE = 1 / 3
+HELD_SHARE = 1 / 2
 
 
 # Session state: how many switches for holding there have been.
