@@ -36,9 +36,10 @@ class Preset:
         return scaled(chosen, n_samples) if self.scales else chosen
 
 
-# What 10 epochs of MNIST at batch 256 are. On 10,000 pictures fewer steps leave the autoencoder
-# unfinished, and the start of the mixture with it.
-PRETRAIN_STEPS = 2_700
+MNIST_STEPS = 270  # of an epoch of MNIST at batch 256
+# What small data get at most: 10 epochs of MNIST. On 10,000 pictures fewer steps at a rate of 1e-3
+# leave the autoencoder unfinished, and the start of the mixture with it.
+PRETRAIN_STEPS = 10 * MNIST_STEPS
 MOST_PRETRAIN_EPOCHS = 100  # of a very small set: more only fits its noise
 SMALL = 25_000  # samples; below, batches of 256 make too few steps an epoch
 
@@ -79,17 +80,18 @@ def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
     Returns
     -------
     dict
-        With a batch of 64 for small data, and epochs of pretraining for about ``PRETRAIN_STEPS``.
+        With a batch of 64 for small data, and epochs of pretraining for about as many steps as
+        data of MNIST's size would get, at most ``PRETRAIN_STEPS``.
     """
     chosen = dict(parameters)
     batch = int(chosen.get("batch_size", 256))
     if n_samples < SMALL:
         chosen["batch_size"] = batch = min(batch, 64)
     if "pretrain_epochs" in chosen:
-        wanted = round(PRETRAIN_STEPS * batch / n_samples)
-        chosen["pretrain_epochs"] = min(
-            MOST_PRETRAIN_EPOCHS, max(int(chosen["pretrain_epochs"]), wanted)
-        )
+        epochs = int(chosen["pretrain_epochs"])
+        steps = min(PRETRAIN_STEPS, epochs * MNIST_STEPS)
+        wanted = round(steps * batch / n_samples)
+        chosen["pretrain_epochs"] = min(MOST_PRETRAIN_EPOCHS, max(epochs, wanted))
     return chosen
 
 
@@ -225,13 +227,15 @@ PRESETS: dict[str, Preset] = {
     "class": Preset(
         "class",
         "Class",
-        "Robust in a hurry, for a lesson: a narrower layer, a dozen epochs, and on large data less "
-        "pretraining.",
+        "Robust in a hurry, for a lesson: a narrower layer, a dozen epochs, and less pretraining.",
         {
             "vade": {
                 **_NARROWER,
                 "pretraining": "autoencoder",
-                "pretrain_epochs": 10,
+                # At twice the rate of `robust` six epochs are enough: on MNIST the start has 95.45
+                # and 95.43 % (two seeds), where 10 epochs at 1e-3 give 95.87 and 94.98.
+                "pretrain_epochs": 6,
+                "pretrain_learning_rate": 2e-3,
                 "start": "graph",
                 "start_restarts": 3,
                 "epochs": 12,
