@@ -647,6 +647,20 @@ def test_holding_where_the_preset_does_not_takes_half_of_the_epochs(runs: Path) 
     assert queued(runs).parameters["clamped_epochs"] == 11
 
 
+def test_the_weight_of_agreeing_is_asked_for_while_clusters_are_held(runs: Path) -> None:
+    def asked(app: AppTest) -> list[str]:
+        found = [one for one in app.number_input if one.key == "train-agreement_weight"]
+        return [one.placeholder for one in found]
+
+    app = opened("train", dataset="digits", preset="class")
+    assert asked(app) == ["3"]
+    assert asked(hold(app, False)) == []
+    assert asked(hold(app, True)) == ["3"]
+    app.number_input(key="train-agreement_weight").set_value(1.5)
+    start(sound(app.run()))
+    assert queued(runs).parameters["agreement_weight"] == 1.5
+
+
 @pytest.mark.parametrize("epochs", [1, 2, 7, 60, 100])
 def test_the_number_of_held_epochs_that_is_shown_is_the_one_that_is_trained(epochs: int) -> None:
     usual = usual_settings.usual_parameters("vade", "robust", "digits")

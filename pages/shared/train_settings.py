@@ -403,7 +403,8 @@ def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -
     if name == "pretrain_epochs":
         return stages.get("pretraining", usual.get("pretraining")) != "none"
     if name in ("clamped_epochs", "agreement_weight"):
-        return bool(stages.get("clamped_epochs", usual["clamped_epochs"]))
+        held = stages.get("clamped_epochs")  # None where nothing is said
+        return bool(usual["clamped_epochs"] if held is None else held)
     return True
 
 
