@@ -133,18 +133,18 @@ def weighting_words(parameters: Mapping[str, Any]) -> str:
 disagreement with them 3 times.'
     """
     weights = [parameters.get(name, 1.0) for name in ("reconstruction_weight", "kl_weight")]
-    held = parameters.get("clamped_epochs") and parameters.get("agreement_weight")
-    if weights == [1.0, 1.0] and not held:
+    agreement = parameters.get("clamped_epochs") and parameters.get("agreement_weight")
+    if weights == [1.0, 1.0] and not agreement:
         return ""
     first, second = (_times(weight) for weight in weights)
     pretrained = parameters.get("pretraining", "none") != "none"
     loss = "After pretraining, the loss" if pretrained else "The loss"
     others = "the KL terms" if "kl_weight" in parameters else "the other terms"
-    if not held:
+    if not agreement:
         return f"{loss} counts the reconstruction {first} and {others} {second}."
     return (
         f"{loss} counts the reconstruction {first}, {others} {second}, and while clusters are held "
-        f"the disagreement with them {_times(held)}."
+        f"the disagreement with them {_times(agreement)}."
     )
 
 

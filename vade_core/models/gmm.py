@@ -142,12 +142,12 @@ class DataMixture(WithoutNetworks):
 
     def _scale_of(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """What each column is divided by for EM, (D,): grey levels share one scale already."""
+        if self.likelihood_ == "bernoulli":
+            return np.ones(points.shape[1], dtype=np.float32)
         deviations = points.std(axis=0)
         # A column that only rounding moves is constant.
-        alone = deviations <= 10 * np.finfo(np.float32).eps * np.abs(self._mean)
-        if self.likelihood_ == "bernoulli":
-            alone[:] = True
-        return np.where(alone, np.float32(1), deviations)
+        constant = deviations <= 10 * np.finfo(np.float32).eps * np.abs(self._mean)
+        return np.where(constant, np.float32(1), deviations)
 
     # -- using it -----------------------------------------------------------------------------
 

@@ -39,8 +39,8 @@ ALLOWED: dict[str, Any] = {
     ),
     **dict.fromkeys(
         ("learning_rate_floor", "reconstruction_weight", "kl_weight", "strength", "beta")
-        + ("separation", "information_weight", "code_weight", "minimum_information")
-        + ("agreement_weight",),
+        + ("separation", "information_weight", "code_weight", "agreement_weight")
+        + ("minimum_information",),
         _ZERO_OR_MORE,
     ),
     "most_leaving": _SHARE,
