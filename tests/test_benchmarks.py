@@ -424,6 +424,7 @@ def test_every_setting_of_vade_is_shared_or_of_its_own_epochs() -> None:
             "epochs",
             "clamped_epochs",
             "most_leaving",
+            "agreement_weight",
             "n_init",
             "n_draws",
             "reconstruction_weight",
