@@ -269,6 +269,15 @@ def the_answer_opens_what_was_hidden(page: Any, made: Path) -> None:
     st.cache_resource.clear()
 
 
+def test_the_last_of_several_quick_presses_on_steps_counts(page: Any, lesson: AppServer) -> None:
+    open_lesson(page, lesson, 1)
+    page.wait_for_selector(".ls[data-ready]")
+    for last in (2, 6, 3, 1, 4):
+        for step in (5, 1, 3, last):
+            button(page, f"ls-dot-{step}").evaluate("(button) => button.click()")
+        is_on(page, last)
+
+
 def test_present_mode_hides_the_header_and_goes_along(page: Any, lesson: AppServer) -> None:
     open_lesson(page, lesson, 1)
     button(page, "ls-present").click()

@@ -1,6 +1,6 @@
 /**
- * Arrow keys, a presenter's clicker and the buttons Next and Back turn the lesson's pages. It shows
- * nothing.
+ * Arrow keys, a presenter's clicker, the buttons Next and Back and those of the steps turn the
+ * lesson's pages. It shows nothing.
  *
  * Each press names the step that it leads to, counted from where the presses before it lead: so
  * none is lost while the server is busy with the first.
@@ -14,6 +14,7 @@ const OWN = [
   "[role=listbox]", "[role=combobox]", "[role=menu]", "[role=dialog]",
 ].join();
 const BUTTONS = { next: ".st-key-ls-next button", back: ".st-key-ls-back button" };
+const STEP = /\bst-key-ls-dot-(\d+)\b/;
 
 class Turner {
   constructor() {
@@ -34,10 +35,17 @@ class Turner {
   }
 
   turn(by) {
-    const { step, last } = this.data;
-    const from = this.wanted ?? step;
-    const to = Math.min(Math.max(from + by, 0), last);
-    if (to === from) return;
+    this.go(this.#from + by);
+  }
+
+  /** Where the presses so far lead. */
+  get #from() {
+    return this.wanted ?? this.data.step;
+  }
+
+  go(step) {
+    const to = Math.min(Math.max(step, 0), this.data.last);
+    if (to === this.#from) return;
     this.wanted = to;
     this.number += 1;
     this.setStateValue("turn", { to, number: this.number });
@@ -56,12 +64,15 @@ class Turner {
 
   /** Takes the place of the buttons' own messages, of which one swallows the other. */
   #click(event) {
-    const by = event.target.closest?.(BUTTONS.next) ? 1
-      : event.target.closest?.(BUTTONS.back) ? -1 : 0;
-    if (!by) return;
+    const button = event.target.closest?.("button");
+    if (!button) return;
+    const named = button.closest('[class*="st-key-ls-dot-"]')?.className.match(STEP);
+    const by = button.matches(BUTTONS.next) ? 1 : button.matches(BUTTONS.back) ? -1 : 0;
+    if (!by && !named) return;
     event.preventDefault();
     event.stopPropagation();
-    this.turn(by);
+    if (named) this.go(Number(named[1]) - 1);
+    else this.turn(by);
   }
 
   destroy() {
