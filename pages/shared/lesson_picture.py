@@ -158,7 +158,7 @@ def widest(latents: NDArray[np.float32]) -> list[int]:
 
 
 def draw_keys(step: int, n_steps: int, on_turn: Callable[[], None]) -> None:
-    """Let the arrow keys, a presenter's clicker and quick presses of Next and Back turn the pages.
+    """Let the arrow keys, a presenter's clicker and quick presses of buttons turn the pages.
 
     Each names the step that it leads to. So none is lost where several come while the server is
     still busy with the first.
