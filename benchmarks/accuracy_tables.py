@@ -323,7 +323,8 @@ def _stale(cell: CellData) -> list[str]:
         return []
     recipe = known[cell["what"]]
     n = cell["n_samples"] - (cell["n_test"] if cell["split"] else 0)
-    today = plain(recipe.of(PRESETS[recipe.preset].of(cell["model"], n)))
+    usual = PRESETS[recipe.preset].of(cell["model"], n)
+    today = plain(recipe.of(usual, cell["n_samples"]))
     return [
         name
         for name, value in today.items()

@@ -16,7 +16,9 @@ from vade_core.communities import (
     NeighbourGraph,
     communities,
     edge_information,
+    graph_neighbours,
     graph_of,
+    joined,
     merged,
     modularity,
     moved,
@@ -29,7 +31,7 @@ from vade_core.metrics import accuracy
 
 def adjacency(graph: NeighbourGraph) -> np.ndarray:
     matrix = np.zeros((graph.n_samples, graph.n_samples))
-    matrix[graph.rows, graph.columns] = 1
+    np.add.at(matrix, (graph.rows, graph.columns), 1)
     return matrix
 
 
@@ -76,6 +78,30 @@ def test_two_samples_that_name_each_other_share_one_edge() -> None:
         (1, 2),
         (2, 1),
     ]
+
+
+def test_graph_of_some_samples_has_the_edges_that_they_ask_for(points: np.ndarray) -> None:
+    of = np.array([40, 3, 7])
+    graph = graph_of(graph_neighbours(points, 4, of=of), len(points), of=of)
+    whole = graph_neighbours(points, 4)
+    expected = np.zeros((len(points), len(points)))
+    for sample in of:
+        expected[sample, whole[sample]] = expected[whole[sample], sample] = 1
+    np.testing.assert_array_equal(adjacency(graph), expected)
+
+
+def test_joined_graphs_have_all_edges_and_shared_ones_twice(points: np.ndarray) -> None:
+    one, other = neighbour_graph(points, 4), neighbour_graph(points[:, :2], 5)
+    both = joined(one, other)
+    np.testing.assert_array_equal(adjacency(both), adjacency(one) + adjacency(other))
+    np.testing.assert_array_equal(both.degrees, adjacency(both).sum(axis=1))
+    clusters = np.random.default_rng(0).integers(0, 3, len(points))
+    after = np.where(np.arange(len(points)) % 9 == 0, (clusters + 1) % 3, clusters)
+    before = both.edges_to(clusters, 3)
+    np.testing.assert_array_equal(before, adjacency(both) @ np.eye(3)[clusters])
+    np.testing.assert_array_equal(
+        both.edges_after(before, clusters, after), both.edges_to(after, 3)
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -249,10 +275,49 @@ def test_one_seed_one_result_and_more_tries_are_never_worse() -> None:
     assert communities(graph, 6, seed=5, restarts=4)[1] >= first[1] - 1e-12
 
 
+def test_two_graphs_mend_what_the_latents_have_lost() -> None:
+    """The latents have the clusters, but some samples of each lie nearly halfway to the next."""
+    rng = np.random.default_rng(4)
+    truth = rng.integers(0, 4, 800)
+    data = 4 * np.eye(4)[truth] + 0.5 * rng.normal(size=(800, 4))
+    strayed = rng.random(800) < 0.1
+    near, next_one = np.eye(4)[truth], np.eye(4)[(truth + 1) % 4]
+    way = np.where(strayed, rng.uniform(0.3, 0.7, 800), 0)[:, None]
+    latents = (1 - way) * near + way * next_one
+    latents = (8 * latents + rng.normal(size=(800, 4))).astype(np.float32)
+    by_latents = STARTS["graph"].find(latents, 4, seed=0, restarts=3)
+    assert accuracy(truth, by_latents.clusters) < 0.96
+    found = STARTS["two-graphs"].find(latents, 4, seed=0, restarts=3, components=data)
+    assert accuracy(truth, found.clusters) > 0.97
+
+    # 7 of the 15 neighbours that few samples have, from each: in the data those of samples that
+    # have neighbours in other clusters. What is moved ends no lower.
+    near = graph_neighbours(latents)
+    others = by_latents.clusters[near] != by_latents.clusters[:, None]
+    of = np.flatnonzero(others.any(axis=1))
+    assert 30 < len(of) < 700
+    in_data = graph_of(graph_neighbours(data, 7, of=of), 800, of=of)
+    both = joined(neighbour_graph(latents, 7), in_data)
+    information = edge_information(both, found.clusters)
+    assert found.edge_information == pytest.approx(information)
+    assert information > edge_information(both, by_latents.clusters)
+    for cluster in range(4):
+        members = latents[found.clusters == cluster]
+        np.testing.assert_allclose(found.means[cluster], members.mean(axis=0), atol=1e-5)
+
+
+def test_clusters_without_a_contested_sample_stay() -> None:
+    points = np.repeat(100 * np.eye(3), 40, axis=0) + np.random.default_rng(0).random((120, 3))
+    found = STARTS["two-graphs"].find(points, 3, seed=0, restarts=2, components=points)
+    assert accuracy(np.repeat(np.arange(3), 40), found.clusters) == 1
+
+
 @pytest.mark.parametrize("n", [1, 3, 12, 49, 60])
-def test_few_samples_still_get_a_start(n: int) -> None:
+@pytest.mark.parametrize("name", ["graph", "two-graphs"])
+def test_few_samples_still_get_a_start(name: str, n: int) -> None:
     points = np.random.default_rng(0).normal(size=(n, 3))
-    found = STARTS["graph"].find(points, min(n, 5), seed=0, restarts=2)
+    of_data = {"components": points} if STARTS[name].of_data else {}
+    found = STARTS[name].find(points, min(n, 5), seed=0, restarts=2, **of_data)
     assert found.clusters.shape == (n,)
     assert np.isfinite(found.means).all()
     assert (found.variances > 0).all()
@@ -266,8 +331,10 @@ def test_equal_samples_are_embedded_the_same_each_time() -> None:
         np.testing.assert_array_equal(spectral_embedding(graph, 24, 0), first)
 
 
-def test_equal_samples_do_not_break_it() -> None:
+@pytest.mark.parametrize("name", ["graph", "two-graphs"])
+def test_equal_samples_do_not_break_it(name: str) -> None:
     points = np.repeat(np.random.default_rng(0).normal(size=(6, 3)), 20, axis=0)
-    found = STARTS["graph"].find(points, 3, seed=0, restarts=2)
+    of_data = {"components": points} if STARTS[name].of_data else {}
+    found = STARTS[name].find(points, 3, seed=0, restarts=2, **of_data)
     assert np.isfinite(found.edge_information)
     assert set(found.clusters) <= {0, 1, 2}

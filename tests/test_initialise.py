@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import numpy as np
 import pytest
@@ -31,14 +32,17 @@ def islands(n: int, k: int = 6, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("name", list(STARTS))
 def test_every_start_finds_islands_and_their_moments(name: str) -> None:
     z, y = islands(900)
-    found = STARTS[name].find(z.astype(np.float32), 6, seed=0, restarts=5)
+    find = STARTS[name].find
+    if STARTS[name].of_data:
+        find = partial(find, components=z)
+    found = find(z.astype(np.float32), 6, seed=0, restarts=5)
     assert adjusted_rand_score(y, found.clusters) > 0.95
     assert found.weights.sum() == pytest.approx(1)
     for cluster in range(6):
         members = z[found.clusters == cluster]
         np.testing.assert_allclose(found.means[cluster], members.mean(axis=0), atol=0.1)
         np.testing.assert_allclose(found.variances[cluster], members.var(axis=0), rtol=0.25)
-    again = STARTS[name].find(z.astype(np.float32), 6, seed=0, restarts=5)
+    again = find(z.astype(np.float32), 6, seed=0, restarts=5)
     np.testing.assert_array_equal(found.clusters, again.clusters)
 
 
@@ -77,17 +81,22 @@ def test_neighbours_are_the_nearest_others(shape: tuple[int, int]) -> None:
         away[row] = np.inf
         np.testing.assert_array_equal(indices[row], np.argsort(away)[:5])
         np.testing.assert_allclose(distances[row], np.sort(away)[:5])
+    some = np.array([17, 3, len(points) - 1])
+    of_some = nearest(points, 5, of=some)
+    np.testing.assert_array_equal(of_some[0], indices[some])
+    np.testing.assert_allclose(of_some[1], distances[some])
     with_itself, zero_first = as_umap_counts(indices, distances)
     np.testing.assert_array_equal(with_itself[:, 0], np.arange(len(points)))
     assert (zero_first[:, 0] == 0).all()
 
 
-@pytest.mark.parametrize("shape", [(400, 2), (12_000, 4)])
-def test_neighbours_on_one_spot_are_others_all_the_same(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("some", [False, True])
+@pytest.mark.parametrize("shape", [(400, 2), (12_000, 4), (400, 20)])
+def test_neighbours_on_one_spot_are_others_all_the_same(shape: tuple[int, int], some: bool) -> None:
     points = np.random.default_rng(0).normal(size=shape)
     points[10:40] = points[0]  # more on one spot than neighbours are asked for
     points[50:52] = points[1]
-    indices, distances = nearest(points, 5)
+    indices, distances = nearest(points, 5, of=np.arange(len(points)) if some else None)
     assert (indices != np.arange(len(points))[:, None]).all()
     assert all(len(set(row)) == 5 for row in indices[:60])
     on_spot = [0, *range(10, 40)]

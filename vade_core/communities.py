@@ -43,7 +43,7 @@ MOST_PIECES = 120  # or K, if that is more: trying every two of them is cubic
 
 @dataclass(frozen=True)
 class NeighbourGraph:
-    """An undirected graph without weights.
+    """An undirected graph without weights; two edges may join the same two samples.
 
     Attributes
     ----------
@@ -122,22 +122,54 @@ def neighbour_graph(points: NDArray[np.floating], k: int | None = None) -> Neigh
     -------
     NeighbourGraph
     """
+    return graph_of(graph_neighbours(points, k), len(points))
+
+
+def graph_neighbours(
+    points: NDArray[np.floating],
+    k: int | None = None,
+    *,
+    of: NDArray[np.int64] | None = None,
+) -> NDArray[np.int64]:
+    """The k nearest others of every sample, or of some, (m, k), the nearest first.
+
+    k is as for :func:`neighbour_graph`.
+    """
     n = len(points)
     if k is None:
         k = NEIGHBOURS if n >= FEW else NEIGHBOURS_OF_FEW
-    k = min(k, n - 1)
-    indices, _ = nearest(np.ascontiguousarray(points), k, n_jobs=-1)
-    return graph_of(indices[:, -k:], n)
+    return nearest(np.ascontiguousarray(points), min(k, n - 1), of=of, n_jobs=-1)[0]
 
 
-def graph_of(neighbours: NDArray[np.integer], n_samples: int) -> NeighbourGraph:
-    """The undirected graph of each sample's neighbours, (n, k)."""
-    n, k = neighbours.shape
-    ends = (np.repeat(np.arange(n), k), np.asarray(neighbours, dtype=np.int64).ravel())
-    directed = coo_array((np.ones(n * k, dtype=np.int8), ends), shape=(n_samples, n_samples))
+def graph_of(
+    neighbours: NDArray[np.integer], n_samples: int, *, of: NDArray[np.int64] | None = None
+) -> NeighbourGraph:
+    """The undirected graph of each sample's neighbours, (n, k), or of those of some, (m, k)."""
+    m, k = neighbours.shape
+    of = np.arange(m) if of is None else of
+    ends = (np.repeat(of, k), np.asarray(neighbours, dtype=np.int64).ravel())
+    directed = coo_array((np.ones(m * k, dtype=np.int8), ends), shape=(n_samples, n_samples))
     both = csr_array(directed + directed.T).tocoo()
     rows, columns = both.coords[0].astype(np.int64), both.coords[1].astype(np.int64)
     return NeighbourGraph(rows, columns, np.bincount(rows, minlength=n_samples).astype(float))
+
+
+def joined(*graphs: NeighbourGraph) -> NeighbourGraph:
+    """All edges of several graphs of the same samples; one that two of them have stands twice.
+
+    Parameters
+    ----------
+    *graphs : NeighbourGraph
+
+    Returns
+    -------
+    NeighbourGraph
+    """
+    rows = np.concatenate([graph.rows for graph in graphs])
+    columns = np.concatenate([graph.columns for graph in graphs])
+    order = np.argsort(rows, kind="stable")
+    degrees = np.sum([graph.degrees for graph in graphs], axis=0)
+    return NeighbourGraph(rows[order], columns[order], degrees)
 
 
 def modularity(graph: NeighbourGraph, clusters: Clusters) -> float:

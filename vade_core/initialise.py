@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,15 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as FittedMixture
 
-from vade_core.communities import communities, neighbour_graph
+from vade_core.communities import (
+    INFORMATION,
+    communities,
+    edge_information,
+    graph_neighbours,
+    graph_of,
+    joined,
+    moved,
+)
 from vade_core.neighbours import as_umap_counts, nearest
 
 Array = NDArray[np.float64]
@@ -227,12 +234,61 @@ def graph_communities(
     z = np.ascontiguousarray(latents, dtype=np.float32)
     if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
         return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
-    graph = neighbour_graph(z)
-    clusters, information = communities(
-        graph, n_clusters, seed=seed, restarts=max(1, restarts // 3)
-    )
+    clusters, information = _communities(graph_neighbours(z), n_clusters, seed, restarts)
     found = from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
     return replace(found, edge_information=information)
+
+
+def _communities(
+    neighbours: NDArray[np.int64], n_clusters: int, seed: int, restarts: int
+) -> tuple[NDArray[np.int64], float]:
+    graph = graph_of(neighbours, len(neighbours))
+    return communities(graph, n_clusters, seed=seed, restarts=max(1, restarts // 3))
+
+
+def communities_by_two_graphs(
+    latents: NDArray[np.floating],
+    n_clusters: int,
+    *,
+    seed: int,
+    restarts: int = 10,
+    components: NDArray[np.floating],
+) -> MixtureStart:
+    """Communities of the latents' neighbour graph, then single samples moved by two graphs.
+
+    Which clusters there are, the latents say: in the data themselves the classes of Fashion-MNIST
+    merge otherwise. Which of them a sample belongs to, the data know as well: a sample with
+    neighbours of other clusters is joined to half as many in the latents, and to as many again in
+    the data. Where both graphs join two samples, that counts twice.
+
+    Parameters
+    ----------
+    latents : ndarray, shape (n, J)
+    n_clusters, seed, restarts
+        As for :func:`graph_communities`.
+    components : ndarray, shape (n, P)
+        The data's principal components (:func:`vade_core.principal.principal_components`).
+
+    Returns
+    -------
+    MixtureStart
+        ``edge_information`` is that on both graphs together.
+    """
+    z = np.ascontiguousarray(latents, dtype=np.float32)
+    if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
+        return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
+    near = graph_neighbours(z)
+    clusters, _ = _communities(near, n_clusters, seed, restarts)
+    half = near.shape[1] // 2
+    both = graph_of(near[:, :half], len(z))
+    # The others would stay where they are, and looking for their neighbours takes most of the time.
+    contested = np.flatnonzero((clusters[near] != clusters[:, None]).any(axis=1))
+    if len(contested):
+        in_data = graph_neighbours(components, half, of=contested)
+        both = joined(both, graph_of(in_data, len(z), of=contested))
+    clusters = moved(both, clusters, n_clusters, INFORMATION)
+    found = from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
+    return replace(found, edge_information=edge_information(both, clusters))
 
 
 def umap_mixture(
@@ -323,19 +379,6 @@ def from_clusters(latents: Array, clusters: NDArray[np.int64], n_clusters: int) 
     return MixtureStart(weights, means, variances, clusters)
 
 
-class FindStart(Protocol):
-    """What finds a start: latents (n, J) in, a mixture of ``n_clusters`` out."""
-
-    def __call__(
-        self,
-        latents: NDArray[np.floating],
-        n_clusters: int,
-        *,
-        seed: int,
-        restarts: int,
-    ) -> MixtureStart: ...
-
-
 @dataclass(frozen=True)
 class Start:
     """A way to start the mixture.
@@ -343,19 +386,30 @@ class Start:
     Attributes
     ----------
     find : callable
+        ``find(latents, n_clusters, seed=..., restarts=...)``: latents (n, J) in, a mixture of
+        ``n_clusters`` out.
     words : str
         What it does, for people.
     prepare : callable, optional
         What can be made ready beforehand, beside other work.
+    of_data : bool
+        Whether it looks at the data, too: ``find`` then takes ``components=``, the data's
+        principal components.
     """
 
-    find: FindStart
+    find: Callable[..., MixtureStart]
     words: str
     prepare: Callable[[], None] | None = None
+    of_data: bool = False
 
 
 STARTS: dict[str, Start] = {
     "graph": Start(graph_communities, "Communities of the latents' neighbour graph"),
+    "two-graphs": Start(
+        communities_by_two_graphs,
+        "Communities of the latents' neighbour graph, mended by neighbours in the data",
+        of_data=True,
+    ),
     "gmm": Start(diagonal_mixture, "Fitting a Gaussian mixture to the latents"),
     "umap": Start(umap_mixture, "UMAP of the latents, and a Gaussian mixture on it", compile_umap),
     "kmeans": Start(kmeans_start, "k-means on the latents"),

@@ -15,33 +15,47 @@ Neighbours = tuple[NDArray[np.int64], NDArray[np.float64]]
 LEAF = 64  # points of a tree's leaf
 
 
-def nearest(points: NDArray[np.floating], k: int, *, n_jobs: int = 1) -> Neighbours:
-    """The k nearest other points of each point.
+def nearest(
+    points: NDArray[np.floating],
+    k: int,
+    *,
+    of: NDArray[np.int64] | None = None,
+    n_jobs: int = 1,
+) -> Neighbours:
+    """The k nearest other points of each point, or of some points.
 
     Parameters
     ----------
     points : ndarray, shape (n, J)
     k : int
         Less than n.
+    of : ndarray of int64, shape (m,), optional
+        The points whose neighbours are wanted; by default all.
     n_jobs : int
         Threads.
 
     Returns
     -------
-    indices : ndarray of int64, shape (n, k)
-    distances : ndarray, shape (n, k)
+    indices : ndarray of int64, shape (m, k)
+    distances : ndarray, shape (m, k)
         Euclidean.
     """
     n, dimensions = points.shape
     # A tree pays in two or three dimensions, and in a few more where there are many points.
     if dimensions <= 3 or (dimensions <= 15 and n > 10_000):
-        return _by_tree(points, k, n_jobs)
+        return _by_tree(points, k, of, n_jobs)
     search = NearestNeighbors(n_neighbors=k, algorithm="brute", n_jobs=n_jobs).fit(points)
-    distances, indices = search.kneighbors()
-    return indices, distances
+    if of is None:
+        distances, indices = search.kneighbors()
+        return indices, distances
+    distances, found = search.kneighbors(points[of], k + 1)
+    others = _others(found, of)
+    return found[others].reshape(-1, k), distances[others].reshape(-1, k)
 
 
-def _by_tree(points: NDArray[np.floating], k: int, n_jobs: int) -> Neighbours:
+def _by_tree(
+    points: NDArray[np.floating], k: int, of: NDArray[np.int64] | None, n_jobs: int
+) -> Neighbours:
     """Neighbours from a k-d tree whose points lie in the order of its leaves.
 
     Points that are asked for one after the other then look into the same leaves, which are in the
@@ -49,17 +63,29 @@ def _by_tree(points: NDArray[np.floating], k: int, n_jobs: int) -> Neighbours:
     """
     order = cKDTree(points, leafsize=LEAF).indices
     placed = points[order]
-    distances, found = cKDTree(placed, leafsize=LEAF).query(placed, k=k + 1, workers=n_jobs)
-    # Each point finds itself; where more than k others lie on the same spot perhaps not, and the
-    # last one found is too many.
-    itself = found == np.arange(len(found))[:, None]
-    itself[~itself.any(axis=1), -1] = True
-    others = ~itself
+    if of is not None:
+        wanted = np.zeros(len(points), dtype=bool)
+        wanted[of] = True
+    asked = np.arange(len(points)) if of is None else np.flatnonzero(wanted[order])
+    tree = cKDTree(placed, leafsize=LEAF)
+    distances, found = tree.query(placed[asked], k=k + 1, workers=n_jobs)
+    others = _others(found, asked)
     indices = np.empty((len(points), k), dtype=np.int64)
     apart = np.empty((len(points), k))
-    indices[order] = order[found[others].reshape(-1, k)]
-    apart[order] = distances[others].reshape(-1, k)
-    return indices, apart
+    indices[order[asked]] = order[found[others].reshape(-1, k)]
+    apart[order[asked]] = distances[others].reshape(-1, k)
+    return (indices, apart) if of is None else (indices[of], apart[of])
+
+
+def _others(found: NDArray[np.int64], asked: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of the k + 1 that were found, (m, k + 1), are others than the point that asked, k each.
+
+    Each point finds itself; where more than k others lie on the same spot perhaps not, and the
+    last one found is too many.
+    """
+    itself = found == asked[:, None]
+    itself[~itself.any(axis=1), -1] = True
+    return ~itself
 
 
 def as_umap_counts(

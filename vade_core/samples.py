@@ -146,6 +146,12 @@ class SparseRows:
     def __len__(self) -> int:
         return int(self.matrix.shape[0])
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Samples and features, (n, D)."""
+        n, n_features = self.matrix.shape
+        return int(n), int(n_features)
+
     def index_select(self, dim: int, rows: Tensor) -> Tensor:
         """Rows by their numbers as a dense tensor, as ``Tensor.index_select`` gives them.
 

@@ -40,6 +40,7 @@ PRETRAININGS: dict[str, str] = {
 """Ways to pretrain, as people call them."""
 
 STARTS: dict[str, str] = {
+    "two-graphs": "Two neighbour graphs",
     "graph": "Neighbour graph",
     "umap": "UMAP + mixture",
     "gmm": "Mixture",

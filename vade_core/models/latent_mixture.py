@@ -37,7 +37,7 @@ class LatentMixture(VaDE):
     ----------
     pretraining : {"autoencoder", "stacked", "vae"}
         End to end, layer by layer and then end to end, or a VAE.
-    start : {"gmm", "graph", "kmeans", "umap"}
+    start : {"gmm", "graph", "two-graphs", "kmeans", "umap"}
         How clusters are found on the latents.
     n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
 likelihood, observation_variance, batch_size, random_state, device, precision

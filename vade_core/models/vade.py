@@ -21,6 +21,7 @@ from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, check_settings, settings
 from vade_core.networks import Posterior, unbounded_log_variance
 from vade_core.pretraining import PRETRAINING
+from vade_core.principal import principal_components
 from vade_core.priors import GaussianMixture, Prior, Terms
 from vade_core.samples import DeviceSamples, Samples
 from vade_core.together import fit_together
@@ -56,9 +57,10 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
     pretrain_epochs : int
         Its epochs; ``stacked`` gives each layer a half of them first.
     pretrain_learning_rate : float
-    start : {"gmm", "graph", "umap", "kmeans", "random"}
+    start : {"gmm", "graph", "two-graphs", "umap", "kmeans", "random"}
         The mixture's start on the pretrained latents: diagonal EM (the paper's), communities of
-        their neighbour graph, a mixture on their UMAP embedding, k-means, or random values.
+        their neighbour graph, the same with single samples moved by neighbours in the data as
+        well, a mixture on their UMAP embedding, k-means, or random values.
     start_restarts : int
         Tries of the start, the best by its own measure kept: likelihood, edge information, or
         squared distances.
@@ -276,8 +278,13 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                     for part in samples.split(4096)
                 ]
             )
-        find = STARTS[self.start].find
-        found = find(latents, self.n_clusters, seed=self._seed, restarts=self.start_restarts)
+        start = STARTS[self.start]
+        of_data = {}
+        if start.of_data:
+            of_data["components"] = principal_components(samples, seed=self._seed)
+        found = start.find(
+            latents, self.n_clusters, seed=self._seed, restarts=self.start_restarts, **of_data
+        )
         device = samples.device
         prior = self.prior_
         assert isinstance(prior, GaussianMixture)
