@@ -580,7 +580,9 @@ def tables(cells: Sequence[CellData], seeds: int | None = None) -> str:
     parts = []
     for dataset, found in groupby(cells, key=lambda cell: cell["dataset"]):
         rows = rows_of(list(found))
-        parts += [f"## {dataset}", summary([r for r in rows if r.name not in STUDY], seeds)]
+        parts.append(f"## {dataset}")
+        if whole := [row for row in rows if row.name not in STUDY]:
+            parts.append(summary(whole, seeds))
         reached = goals(rows, seeds)
         if reached:
             parts.append("\n".join(reached))

@@ -49,8 +49,7 @@ def test_grey_levels_and_sparse_rows_are_what_the_networks_see() -> None:
 def test_directions_of_many_samples_are_those_of_some(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     X = (rng.normal(size=(4_000, 8)) * [5, 4, 3, 0.3, 0.2, 0.1, 0.1, 0.1]).astype(np.float32)
-    monkeypatch.setattr(principal, "FITTED_VALUES", 400 * 8)
-    monkeypatch.setattr(principal, "ROWS", 1_000)
+    monkeypatch.setattr(principal, "VALUES", 400 * 8)
     found = principal_components(torch.from_numpy(X), seed=0, most=3)
     expected = distances(by_hand(X, 3)[:50])
     assert np.abs(distances(found[:50]) - expected).max() < 0.05 * expected.max()

@@ -228,7 +228,9 @@ def _add_training_options(train: argparse.ArgumentParser) -> None:
         help="VaDE's pretraining: autoencoder, stacked (layer by layer), vae or none",
     )
     train.add_argument(
-        "--start", metavar="NAME", help="the mixture's start, such as umap, gmm, kmeans or random"
+        "--start",
+        metavar="NAME",
+        help="the mixture's start: graph, two-graphs, gmm, umap, kmeans or random",
     )
     train.add_argument(
         "--clamped",

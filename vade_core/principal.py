@@ -12,9 +12,9 @@ from vade_core.samples import DeviceSamples
 from vade_core.training import as_float
 
 COMPONENTS = 50  # of MNIST they hold four fifths of the variance
-# The directions are found on so many values, 64 MiB of them: of MNIST, 21,399 digits.
-FITTED_VALUES = 2**24
-ROWS = 4096  # that are made dense at a time
+# So many values are made dense at a time, 64 MiB of them: of MNIST, 21,399 digits. The directions
+# are found on no more.
+VALUES = 2**24
 
 
 def principal_components(
@@ -38,14 +38,14 @@ def principal_components(
     ndarray, shape (n, at most ``most``)
     """
     n, n_features = samples.shape
-    n_fitted = min(n, max(2 * most, FITTED_VALUES // n_features))
+    at_once = max(2 * most, VALUES // n_features)
     rows = np.arange(n)
-    if n_fitted < n:
-        rows = np.sort(np.random.default_rng(seed).choice(n, n_fitted, replace=False))
+    if at_once < n:
+        rows = np.sort(np.random.default_rng(seed).choice(n, at_once, replace=False))
     chosen = torch.from_numpy(rows).to(samples.device)
     fitted = _numbers(samples.index_select(0, chosen))
     found = PCA(min(most, *fitted.shape), random_state=seed).fit(fitted)
-    parts = [found.transform(_numbers(part)) for part in samples.split(ROWS)]
+    parts = [found.transform(_numbers(part)) for part in samples.split(at_once)]
     return np.concatenate(parts).astype(np.float32)
 
 

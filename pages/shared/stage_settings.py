@@ -22,8 +22,8 @@ PRETRAINING_WORDS = (
     "collapses into a few clusters."
 )
 START_WORDS = (
-    "Where the clusters begin, found on the pretrained latents. From random values the mixture "
-    "usually collapses at once."
+    "Where the clusters begin, found on the pretrained latents; with two graphs, neighbours in the "
+    "data then move single samples. From random values the mixture usually collapses at once."
 )
 HOLD_WORDS = (
     "Each sample stays in its start's cluster while the networks learn. When off, the first epochs "
