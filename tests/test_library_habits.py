@@ -128,7 +128,7 @@ def test_what_has_not_been_fitted_says_so() -> None:
             small(name).tensors()
 
 
-@pytest.mark.parametrize("start", ["gmm", "kmeans", "graph", "random"])
+@pytest.mark.parametrize("start", ["gmm", "kmeans", "graph", "two-graphs", "random"])
 def test_fewer_samples_than_clusters_are_refused_by_every_start(
     start: str, blobs: NDArray[np.float64]
 ) -> None:

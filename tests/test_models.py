@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
 from small_models import COMMON, TERM_WEIGHTS, accepted, small
 
 from vade_core.communities import edge_information, neighbour_graph
 from vade_core.configure import configure
 from vade_core.data import load
+from vade_core.initialise import STARTS
 from vade_core.metrics import accuracy
 from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
 from vade_core.models.settings import settings
@@ -314,6 +316,24 @@ def test_pretraining_is_measured_in_steps() -> None:
     assert scaled(hurried, 70_000) == hurried
     assert scaled(hurried, 30_000)["pretrain_epochs"] == round(6 * 270 * 256 / 30_000)
     assert scaled(hurried, 10_000) == {**small_set, "pretrain_learning_rate": 1e-3}
+
+
+def test_a_start_by_two_graphs_looks_at_the_very_data(digits: Digits) -> None:
+    X, _ = digits
+    chosen = {"start": "two-graphs", "start_restarts": 3, "pretrain_epochs": 3}
+    model = small("vade", **chosen).fit(X)
+    other = small("vade", **chosen)
+    for report in other.stream(X):
+        if (report.phase, report.epoch) == ("pretrain", 3):
+            break
+    latents = other.transform(X)
+    components = PCA(50).fit_transform(X.astype(np.float64))
+    find = STARTS["two-graphs"].find
+    k, seed = model.n_clusters, model.random_state
+    found = find(latents, k, seed=seed, restarts=3, components=components)
+    assert np.mean(model.start_clusters_ == found.clusters) > 0.99
+    shuffled = find(latents, k, seed=seed, restarts=3, components=components[::-1])
+    assert np.mean(model.start_clusters_ == shuffled.clusters) < 0.9
 
 
 @pytest.mark.parametrize("pretraining", ["autoencoder", "stacked", "vae", "none"])
