@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from vade_core.models import MODELS
 from vade_core.papers_measured import CELL_FORMAT, read_cell, written_cells
-from vade_core.presets import PRESETS, scaled
+from vade_core.presets import PRESETS
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy"
 FORMAT = CELL_FORMAT
@@ -40,17 +40,14 @@ class Recipe:
     at_least: Mapping[str, int] = field(default_factory=dict)
     baseline: bool = False
 
-    def of(self, parameters: Mapping[str, Any], n_samples: int) -> dict[str, Any]:
-        """The preset's parameters as this recipe changes them, for so many samples."""
-        changes = dict(self.changes)
-        if PRESETS[self.preset].scales and "pretrain_epochs" in changes:
-            changes = scaled(changes, n_samples)
+    def of(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """The preset's parameters as this recipe changes them."""
         raised = {
             name: max(least, int(parameters[name]))
             for name, least in self.at_least.items()
             if name in parameters
         }
-        return {**parameters, **raised, **changes}
+        return {**parameters, **raised, **self.changes}
 
 
 BASELINES: dict[str, Recipe] = {
@@ -81,21 +78,11 @@ STUDY: dict[str, Recipe] = {
     ),
     f"{REFERENCE}-gmm-start": Recipe("GMM instead of the graph", REFERENCE, {"start": "gmm"}),
     f"{REFERENCE}-umap-start": Recipe("UMAP instead of the graph", REFERENCE, {"start": "umap"}),
+    f"{REFERENCE}-two-graphs": Recipe(
+        "two graphs instead of the graph", REFERENCE, {"start": "two-graphs"}
+    ),
     f"{REFERENCE}-whole-reconstruction": Recipe(
         "the whole reconstruction, not a quarter", REFERENCE, {"reconstruction_weight": 1.0}
-    ),
-    f"{REFERENCE}-two-graphs": Recipe(
-        "two graphs, held clusters learnt, 32 epochs for 50",
-        REFERENCE,
-        {
-            "pretrain_epochs": 14,
-            "pretrain_learning_rate": 2e-3,
-            "start": "two-graphs",
-            "epochs": 18,
-            "clamped_epochs": 6,
-            "agreement_weight": 3.0,
-            "decay": 0.87,
-        },
     ),
     f"{REFERENCE}-unguarded": Recipe("free to leave its start", REFERENCE, {"most_leaving": None}),
 }

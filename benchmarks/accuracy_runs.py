@@ -143,7 +143,7 @@ def settings(cell: Cell) -> RunConfig:
         overrides={**recipe.changes, **cell.changes, **device},
         progress=say,
     )
-    config.parameters = {**recipe.of(config.parameters, config.n_samples), **cell.changes}
+    config.parameters = {**recipe.of(config.parameters), **cell.changes}
     config.threads = cell.threads
     config.precision = None if cell.precision == "auto" else cell.precision
     return config

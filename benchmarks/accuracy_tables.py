@@ -323,8 +323,7 @@ def _stale(cell: CellData) -> list[str]:
         return []
     recipe = known[cell["what"]]
     n = cell["n_samples"] - (cell["n_test"] if cell["split"] else 0)
-    usual = PRESETS[recipe.preset].of(cell["model"], n)
-    today = plain(recipe.of(usual, cell["n_samples"]))
+    today = plain(recipe.of(PRESETS[recipe.preset].of(cell["model"], n)))
     return [
         name
         for name, value in today.items()

@@ -29,7 +29,7 @@ import accuracy_cell
 import accuracy_criteria
 import accuracy_tables
 import time_to_accuracy
-from accuracy_plan import STUDY, Cell, read_cells
+from accuracy_plan import Cell, read_cells
 from accuracy_runs import raw_edge_information
 from assignments import packed, unpacked
 
@@ -346,22 +346,6 @@ def test_switches_without_the_whole_recipe_have_tables_of_their_seeds(tmp_path: 
     found = accuracy_tables.tables(read_cells(tmp_path))
     assert lines_of(found, "0")[0][1] == "55.00"
     assert "One switch changed" not in found
-
-
-def test_a_study_asks_for_pretraining_by_the_size_of_the_data() -> None:
-    """What a switch says of pretraining is for MNIST, as what a preset says of it is."""
-    asked = STUDY["robust-two-graphs"]
-    large = asked.of(PRESETS["robust"].of("vade", 70_000), 70_000)
-    assert (large["pretrain_epochs"], large["pretrain_learning_rate"]) == (14, 2e-3)
-    small_set = asked.of(PRESETS["robust"].of("vade", 1_797), 1_797)
-    usual = PRESETS["robust"].of("vade", 1_797)
-    assert (small_set["pretrain_epochs"], small_set["pretrain_learning_rate"]) == (
-        usual["pretrain_epochs"],
-        1e-3,
-    )
-    assert (small_set["start"], small_set["epochs"], small_set["batch_size"]) == (
-        "two-graphs", 18, 64,
-    )  # fmt: skip
 
 
 def test_a_held_out_part_is_what_counts_where_there_is_one(tmp_path: Path) -> None:
