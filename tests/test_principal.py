@@ -59,3 +59,8 @@ def test_directions_of_many_samples_are_those_of_some(monkeypatch: pytest.Monkey
 def test_few_samples_of_many_features() -> None:
     X = torch.rand(3, 7)
     assert principal_components(X, seed=0).shape == (3, 3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_samples_that_are_all_alike() -> None:
+    assert (principal_components(torch.ones(60, 5), seed=0) == 0).all()

@@ -257,9 +257,9 @@ def communities_by_two_graphs(
     """Communities of the latents' neighbour graph, then single samples moved by two graphs.
 
     Which clusters there are, the latents say: in the data themselves the classes of Fashion-MNIST
-    merge otherwise. Which of them a sample belongs to, the data know as well: a sample with
-    neighbours of other clusters is joined to half as many in the latents, and to as many again in
-    the data. Where both graphs join two samples, that counts twice.
+    merge otherwise. Which of them a sample belongs to, the data know as well. Each sample is joined
+    to the nearer half of its neighbours in the latents and, if any of them all is of another
+    cluster, to as many in the data. Where both graphs join two samples, that counts twice.
 
     Parameters
     ----------

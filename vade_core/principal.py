@@ -44,7 +44,8 @@ def principal_components(
         rows = np.sort(np.random.default_rng(seed).choice(n, at_once, replace=False))
     chosen = torch.from_numpy(rows).to(samples.device)
     fitted = _numbers(samples.index_select(0, chosen))
-    found = PCA(min(most, *fitted.shape), random_state=seed).fit(fitted)
+    with np.errstate(invalid="ignore"):  # samples that are all alike have no variance to share out
+        found = PCA(min(most, *fitted.shape), random_state=seed).fit(fitted)
     parts = [found.transform(_numbers(part)) for part in samples.split(at_once)]
     return np.concatenate(parts).astype(np.float32)
 
