@@ -422,3 +422,44 @@ def communities(
     informations = [edge_information(graph, clusters) for clusters in tried]
     best = int(np.argmax(informations))
     return tried[best], informations[best]
+
+
+def mended(
+    clusters: Clusters,
+    n_clusters: int,
+    neighbours: NDArray[np.int64],
+    components: NDArray[np.floating],
+) -> tuple[Clusters, float]:
+    """Move single samples by the latents' graph and the data's together.
+
+    Which clusters there are, the latents say: in the data themselves the classes of Fashion-MNIST
+    merge otherwise. Which of them a sample belongs to, the data know as well. Each sample is joined
+    to the nearer half of its neighbours in the latents and, if any of them all is of another
+    cluster, to as many in the data. Where both graphs join two samples, that counts twice.
+
+    Parameters
+    ----------
+    clusters : ndarray of int64, shape (n,)
+        Communities of the latents' graph.
+    n_clusters : int
+        K.
+    neighbours : ndarray of int64, shape (n, k)
+        In the latents, the nearest first.
+    components : ndarray, shape (n, P)
+        The data's principal components (:func:`vade_core.principal.principal_components`).
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    float
+        The edge information on both graphs together, in nats.
+    """
+    n, half = len(neighbours), neighbours.shape[1] // 2
+    both = graph_of(neighbours[:, :half], n)
+    # Nearly all others stay where they are, and looking for their neighbours takes the longest.
+    contested = np.flatnonzero((clusters[neighbours] != clusters[:, None]).any(axis=1))
+    if len(contested):
+        in_data = graph_neighbours(components, half, of=contested)
+        both = joined(both, graph_of(in_data, n, of=contested))
+    after = moved(both, clusters, n_clusters, INFORMATION)
+    return after, edge_information(both, after)

@@ -12,15 +12,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as FittedMixture
 
-from vade_core.communities import (
-    INFORMATION,
-    communities,
-    edge_information,
-    graph_neighbours,
-    graph_of,
-    joined,
-    moved,
-)
+from vade_core.communities import communities, graph_neighbours, graph_of, mended
 from vade_core.neighbours import as_umap_counts, nearest
 
 Array = NDArray[np.float64]
@@ -209,7 +201,12 @@ def kmeans_start(
 
 
 def graph_communities(
-    latents: NDArray[np.floating], n_clusters: int, *, seed: int, restarts: int = 10
+    latents: NDArray[np.floating],
+    n_clusters: int,
+    *,
+    seed: int,
+    restarts: int = 10,
+    components: NDArray[np.floating] | None = None,
 ) -> MixtureStart:
     """Communities of the neighbour graph of the latents.
 
@@ -226,69 +223,26 @@ def graph_communities(
         Seeds the search; the neighbours are exact.
     restarts : int
         About how many tries; the clusters whose edges tell most of each other win.
+    components : ndarray, shape (n, P), optional
+        The data's principal components (:func:`vade_core.principal.principal_components`), by
+        which the communities are :func:`vade_core.communities.mended`.
 
     Returns
     -------
     MixtureStart
-    """
-    z = np.ascontiguousarray(latents, dtype=np.float32)
-    if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
-        return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
-    clusters, information = _communities(graph_neighbours(z), n_clusters, seed, restarts)
-    found = from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
-    return replace(found, edge_information=information)
-
-
-def _communities(
-    neighbours: NDArray[np.int64], n_clusters: int, seed: int, restarts: int
-) -> tuple[NDArray[np.int64], float]:
-    graph = graph_of(neighbours, len(neighbours))
-    return communities(graph, n_clusters, seed=seed, restarts=max(1, restarts // 3))
-
-
-def communities_by_two_graphs(
-    latents: NDArray[np.floating],
-    n_clusters: int,
-    *,
-    seed: int,
-    restarts: int = 10,
-    components: NDArray[np.floating],
-) -> MixtureStart:
-    """Communities of the latents' neighbour graph, then single samples moved by two graphs.
-
-    Which clusters there are, the latents say: in the data themselves the classes of Fashion-MNIST
-    merge otherwise. Which of them a sample belongs to, the data know as well. Each sample is joined
-    to the nearer half of its neighbours in the latents and, if any of them all is of another
-    cluster, to as many in the data. Where both graphs join two samples, that counts twice.
-
-    Parameters
-    ----------
-    latents : ndarray, shape (n, J)
-    n_clusters, seed, restarts
-        As for :func:`graph_communities`.
-    components : ndarray, shape (n, P)
-        The data's principal components (:func:`vade_core.principal.principal_components`).
-
-    Returns
-    -------
-    MixtureStart
-        ``edge_information`` is that on both graphs together.
+        ``edge_information`` is that on the latents' graph, or on both where there are components.
     """
     z = np.ascontiguousarray(latents, dtype=np.float32)
     if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
         return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
     near = graph_neighbours(z)
-    clusters, _ = _communities(near, n_clusters, seed, restarts)
-    half = near.shape[1] // 2
-    both = graph_of(near[:, :half], len(z))
-    # The others would stay where they are, and looking for their neighbours takes most of the time.
-    contested = np.flatnonzero((clusters[near] != clusters[:, None]).any(axis=1))
-    if len(contested):
-        in_data = graph_neighbours(components, half, of=contested)
-        both = joined(both, graph_of(in_data, len(z), of=contested))
-    clusters = moved(both, clusters, n_clusters, INFORMATION)
+    clusters, information = communities(
+        graph_of(near, len(z)), n_clusters, seed=seed, restarts=max(1, restarts // 3)
+    )
+    if components is not None:
+        clusters, information = mended(clusters, n_clusters, near, components)
     found = from_clusters(np.asarray(latents, dtype=np.float64), clusters, n_clusters)
-    return replace(found, edge_information=edge_information(both, clusters))
+    return replace(found, edge_information=information)
 
 
 def umap_mixture(
@@ -406,7 +360,7 @@ class Start:
 STARTS: dict[str, Start] = {
     "graph": Start(graph_communities, "Communities of the latents' neighbour graph"),
     "two-graphs": Start(
-        communities_by_two_graphs,
+        graph_communities,
         "Communities of the latents' neighbour graph, mended by neighbours in the data",
         of_data=True,
     ),

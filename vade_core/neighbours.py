@@ -63,10 +63,7 @@ def _by_tree(
     """
     order = cKDTree(points, leafsize=LEAF).indices
     placed = points[order]
-    if of is not None:
-        wanted = np.zeros(len(points), dtype=bool)
-        wanted[of] = True
-    asked = np.arange(len(points)) if of is None else np.flatnonzero(wanted[order])
+    asked = np.arange(len(points)) if of is None else np.flatnonzero(np.isin(order, of))
     tree = cKDTree(placed, leafsize=LEAF)
     distances, found = tree.query(placed[asked], k=k + 1, workers=n_jobs)
     others = _others(found, asked)

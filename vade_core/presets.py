@@ -240,6 +240,8 @@ PRESETS: dict[str, Preset] = {
                 # At twice the rate of `robust` six epochs are enough: on MNIST clusters of the
                 # latents' graph have 95.50 ± 0.06 % with them, where ten epochs at 1e-3 gave 95.65
                 # ± 0.38. Mended by neighbours in the data they have 96.75 ± 0.05 (five seeds each).
+                # The former by `accuracy.py --preset class --changes '{"start": "graph"}'`, with
+                # `"pretrain_epochs": 10, "pretrain_learning_rate": 1e-3` added for the ten.
                 "pretrain_epochs": 6,
                 "pretrain_learning_rate": 2e-3,
                 "start": "two-graphs",
