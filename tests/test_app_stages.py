@@ -408,6 +408,18 @@ def test_without_labels_a_stage_tells_what_there_is() -> None:
     assert "ACC" not in stages_line(stages_of(config_of(), lines))
 
 
+def test_the_stage_that_holds_clusters_says_how_many_were_renewed() -> None:
+    lines = [dict(each) for each in LINES]
+    held = [each for each in lines if each["phase"] == "clamped"]
+    held[0]["renewed"] = 0.0123
+    words = "Halfway, neighbours moved 1.2 % of the samples held."
+    assert [words in stage.more for stage in stages_of(config_of(), lines)] == [
+        stage.title == "Clusters held" for stage in stages_of(config_of(), lines)
+    ]
+    held[0]["renewed"] = "many"  # of a foreign file
+    assert not any("Halfway" in stage.more for stage in stages_of(config_of(), lines))
+
+
 def test_layer_by_layer_every_epoch_counts() -> None:
     config = config_of(pretraining="stacked", pretrain_epochs=2, hidden=[8])
     ahead = planned_stages("vade", config.parameters)[0]
@@ -659,6 +671,23 @@ def test_the_weight_of_agreeing_is_asked_for_while_clusters_are_held(runs: Path)
     app.number_input(key="train-agreement_weight").set_value(1.5)
     start(sound(app.run()))
     assert queued(runs).parameters["agreement_weight"] == 1.5
+
+
+def test_whether_held_clusters_are_renewed_is_asked_while_they_are_held(runs: Path) -> None:
+    def asked(app: AppTest) -> list[str]:
+        found = [one for one in app.selectbox if one.key == "train-renew_held"]
+        return [one.placeholder for one in found]
+
+    app = opened("train", dataset="digits", preset="class")
+    usual = PRESETS["class"].of("vade", 1_797).get("renew_held", False)
+    assert asked(app) == ["yes" if usual else "no"]
+    assert asked(hold(app, False)) == []
+    assert len(asked(hold(app, True))) == 1
+    app.selectbox(key="train-renew_held").select(not usual)
+    start(sound(app.run()))
+    assert queued(runs).parameters["renew_held"] is not usual
+    by_link = opened("train", dataset="digits", renew_held="true")
+    assert by_link.selectbox(key="train-renew_held").value is True
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 7, 60, 100])

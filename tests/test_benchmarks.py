@@ -432,6 +432,7 @@ def test_every_setting_of_vade_is_shared_or_of_its_own_epochs() -> None:
             "clamped_epochs",
             "most_leaving",
             "agreement_weight",
+            "renew_held",
             "n_init",
             "n_draws",
             "reconstruction_weight",

@@ -15,9 +15,10 @@ from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError
+from sklearn.neighbors import NearestNeighbors
 from small_models import COMMON, TERM_WEIGHTS, accepted, small
 
-from vade_core.communities import edge_information, neighbour_graph
+from vade_core.communities import edge_information, mended, neighbour_graph
 from vade_core.configure import configure
 from vade_core.data import load
 from vade_core.initialise import STARTS
@@ -519,6 +520,56 @@ def test_agreement_is_counted_against_the_start() -> None:
         if report.phase == "clamped":
             agreement = np.mean(model.predict_proba(x).argmax(axis=1) == model.start_clusters_)
             assert model.held_agreement_ == pytest.approx(agreement)
+
+
+def test_halfway_neighbours_in_latents_and_data_renew_what_is_held(digits: Digits) -> None:
+    X, _ = digits
+    held = {"start": "kmeans", "epochs": 6, "clamped_epochs": 4, "agreement_weight": 3.0}
+    model = small("vade", **held, renew_held=True)
+    findings, agreements = {}, []
+    for report in model.stream(X):
+        findings[report.phase, report.epoch] = report.findings.get("renewed")
+        if (report.phase, report.epoch) == ("clamped", 2):
+            np.testing.assert_array_equal(model.held_clusters_, model.start_clusters_)
+            latents = model.transform(X)
+        if report.phase == "clamped":
+            agreements.append(np.mean(model.predict(X) == model.held_clusters_))
+            assert model.held_agreement_ == pytest.approx(agreements[-1])
+    # Neighbours and components as another library finds them.
+    near = NearestNeighbors(n_neighbors=15).fit(latents).kneighbors(return_distance=False)
+    components = PCA(50).fit_transform(X.astype(np.float32))
+    expected, _ = mended(model.start_clusters_, 10, near.astype(np.int64), components)
+    assert np.mean(model.held_clusters_ == expected) > 0.99
+    moved = np.mean(model.held_clusters_ != model.start_clusters_)
+    assert 0 < moved < 0.5
+    assert findings.pop(("clamped", 3)) == pytest.approx(moved)
+    assert set(findings.values()) == {None}
+    # The networks learn the new ones, which a model that keeps the start's does not.
+    kept = small("vade", **held).fit(X)
+    assert agreements[-1] > np.mean(kept.predict(X) == model.held_clusters_)
+
+
+def test_renewed_clusters_travel_with_the_weights_and_a_resumed_run_holds_them(
+    digits: Digits,
+) -> None:
+    X, _ = digits
+    held = {"start": "kmeans", "epochs": 6, "clamped_epochs": 4, "renew_held": True}
+    whole = small("vade", **held)
+    reports = list(whole.stream(X))
+    assert "held.clusters" not in small("vade", **{**held, "renew_held": False}).fit(X).tensors()
+    for stop in range(reports.index(next(r for r in reports if r.phase == "start")), len(reports)):
+        first, again = small("vade", **held), small("vade", **held)
+        training, rest = first.stream(X), again.stream(X)
+        list(itertools.islice(training, stop))
+        again.load_tensors(first.tensors())
+        rest.restore(training.position, training.optimiser_state())
+        assert [r.findings for r in rest] == [r.findings for r in reports[stop:]]
+        for name, value in whole.tensors().items():
+            torch.testing.assert_close(again.tensors()[name], value, rtol=0, atol=0)
+    back = VaDE(latent_dim=whole.latent_dim, hidden=whole.hidden)
+    back.restore(X.shape[1], whole.likelihood_, whole.tensors())
+    np.testing.assert_array_equal(back.held_clusters_, whole.held_clusters_)
+    assert np.any(back.held_clusters_ != back.start_clusters_)
 
 
 def test_a_guarded_run_resumes_to_the_same_end() -> None:

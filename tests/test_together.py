@@ -79,12 +79,14 @@ def test_clusters_held_are_each_training_s_own_and_k_may_differ(
 ) -> None:
     def models() -> list[VaDE]:
         held = {"start": "kmeans", "clamped_epochs": 2, "agreement_weight": 3.0}
+        held["renew_held"] = True
         return [vade(0, 5, **held), vade(1, 3, **held), vade(2, 7, **held)]
 
     for alone, together in both_ways(models, blobs):
         same(alone, together)
         assert together.prior_.means.shape == (together.n_clusters, 4)
         np.testing.assert_array_equal(together.start_clusters_, alone.start_clusters_)
+        np.testing.assert_array_equal(together.held_clusters_, alone.held_clusters_)
         assert together.held_agreement_ == alone.held_agreement_
         np.testing.assert_array_equal(together.predict(blobs), alone.predict(blobs))
 

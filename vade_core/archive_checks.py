@@ -48,7 +48,7 @@ STATUS_NUMBERS = (
 # Entries of a report that are drawn or compared: scores, times, terms of the loss.
 NUMBERED = re.compile(
     r"(test_|start_)?(acc|nmi|rand_index|ari|purity)|seconds|elapsed|reconstruction|\w*(loss|kl)"
-    r"|start_agreement|log_likelihood|edge_information"
+    r"|start_agreement|log_likelihood|edge_information|renewed"
 )
 
 

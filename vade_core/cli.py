@@ -228,6 +228,8 @@ class _Progress:
         parts.append(f"{entry['seconds']:.1f} s")
         start = "\r\033[K" if self._terminal else ""
         self._say(start + "  ".join(parts) + "\n")
+        if (moved := entry.get("renewed")) is not None:
+            self._say(f"Before this epoch neighbours moved {100 * moved:.1f} % of what is held.\n")
         if why := entry.get("undone"):
             self._say(f"{why}\n")
 

@@ -33,6 +33,7 @@ Shares = NDArray[np.float64]
 NEIGHBOURS = 30
 NEIGHBOURS_OF_FEW = 15
 FEW = 5_000  # samples
+FEWEST = 50  # samples; below, neighbours say little
 # (eigenvectors, pieces) as multiples of K. Where one of the two misses a cluster the other
 # mostly has it, and the modularity says which.
 CUTS = ((1.6, 6), (2.4, 10))
@@ -106,6 +107,11 @@ class NeighbourGraph:
         """Sum of the degrees in each cluster, (K,)."""
         volumes = np.bincount(clusters, weights=self.degrees, minlength=n_clusters)
         return volumes.astype(np.float64)
+
+
+def enough_for_graph(n_samples: int, n_clusters: int) -> bool:
+    """Whether there are samples enough for neighbours to tell K clusters: 5 K, and ``FEWEST``."""
+    return n_samples >= max(5 * n_clusters, FEWEST)
 
 
 def neighbour_graph(points: NDArray[np.floating], k: int | None = None) -> NeighbourGraph:

@@ -12,13 +12,19 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture as FittedMixture
 
-from vade_core.communities import communities, graph_neighbours, graph_of, mended
+from vade_core.communities import (
+    FEWEST,
+    communities,
+    enough_for_graph,
+    graph_neighbours,
+    graph_of,
+    mended,
+)
 from vade_core.neighbours import as_umap_counts, nearest
 
 Array = NDArray[np.float64]
 
 RESTART_SAMPLE = 10_000
-FEWEST_FOR_GRAPH = 50  # samples; below, neighbours say little
 
 
 @dataclass(frozen=True)
@@ -212,7 +218,7 @@ def graph_communities(
 
     Digits lie in the latent space as curved sheets that a Gaussian cannot follow, but whose
     neighbours are nearly all of the same digit. See :mod:`vade_core.communities`. Fewer than 5 K
-    samples, or than ``FEWEST_FOR_GRAPH``, are left to :func:`diagonal_mixture`.
+    samples, or than ``vade_core.communities.FEWEST``, are left to :func:`diagonal_mixture`.
 
     Parameters
     ----------
@@ -233,7 +239,7 @@ def graph_communities(
         ``edge_information`` is that on the latents' graph, or on both where there are components.
     """
     z = np.ascontiguousarray(latents, dtype=np.float32)
-    if len(z) < max(5 * n_clusters, FEWEST_FOR_GRAPH):
+    if not enough_for_graph(len(z), n_clusters):
         return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
     near = graph_neighbours(z)
     clusters, information = communities(
@@ -259,7 +265,7 @@ def umap_mixture(
     UMAP pulls the autoencoder's latents into islands that a mixture finds nearly every time
     (McInnes et al. 2018; the joint use follows N2D, McConville et al. 2021). The mixture that is
     returned has the clusters' moments in the latent space itself. Fewer than K samples, or than
-    ``FEWEST_FOR_GRAPH``, are left to :func:`diagonal_mixture`.
+    ``vade_core.communities.FEWEST``, are left to :func:`diagonal_mixture`.
 
     Parameters
     ----------
@@ -276,7 +282,7 @@ def umap_mixture(
         Of UMAP; 200 find the same islands as 50.
     """
     z = np.ascontiguousarray(latents, dtype=np.float32)
-    if len(z) < max(n_clusters, FEWEST_FOR_GRAPH):
+    if len(z) < max(n_clusters, FEWEST):
         return diagonal_mixture(latents, n_clusters, seed=seed, restarts=restarts)
     embedded = embed(z, seed=seed, n_neighbours=n_neighbours, epochs=epochs).astype(np.float64)
     fitted = likeliest_mixture(

@@ -13,7 +13,8 @@ Where a mixture was started, the line of the phase ``start`` also says what the 
 samples that were trained on: ``method``, ``cluster_sizes``, its own measure if it has one (as
 ``log_likelihood`` in nats a sample) and the scores of its clusters as ``start_acc``, ``start_nmi``
 and so on. From there on ``start_agreement`` is the share of these samples, in [0, 1], that are in
-the cluster that the start gave them; it needs no labels.
+the cluster that the start gave them; it needs no labels. Where held clusters are renewed, the line
+of the first epoch with the new ones has ``renewed``, the share of these samples that were moved.
 """
 
 from __future__ import annotations
@@ -385,7 +386,7 @@ def halved(name: str, value: Tensor) -> Tensor:
     """
     if name.startswith("networks."):
         return value.half()
-    if name == "start.clusters" and value.numel() and int(value.max()) < 2**15:
+    if name in ("start.clusters", "held.clusters") and value.numel() and int(value.max()) < 2**15:
         return value.short()
     return value
 

@@ -32,6 +32,7 @@ from vade_core.training import (
     Phase,
     Training,
     as_float,
+    before_epoch,
     epoch_generator,
     epoch_report,
     finite,
@@ -214,10 +215,7 @@ class Together:
                 for number in going
                 if phases[number].guard is not None
             }
-            for number in going:
-                renew = phases[number].before_epoch
-                if renew is not None:
-                    renew(phases[number].before + epoch)
+            found = {number: before_epoch(phases[number], epoch) for number in going}
             terms = beside.epoch(stage, epoch)
             undone: dict[int, str | None] = {}
             for number in going:
@@ -227,8 +225,8 @@ class Together:
                     put_back(phases[number], before[number])
             seconds = (time.perf_counter() - began) / len(going)
             for number, means in zip(going, terms, strict=True):
-                why = undone[number]
-                yield number, epoch_report(phases[number], stage, epoch, seconds, means, why)
+                told = (found[number], undone[number])
+                yield number, epoch_report(phases[number], stage, epoch, seconds, means, *told)
             still = [number for number in going if undone[number] is None]
             if not still:
                 return

@@ -96,8 +96,9 @@ class Phase:
         ``action(generator)`` gives findings. Runs once, in place of epochs.
     before_epoch : callable, optional
         ``before_epoch(epoch)`` is called before each epoch, with its number counted from 0 and
-        from ``before``. What it changes must follow from the weights and that number alone, so
-        that a resumed training does the same.
+        from ``before``. What it changes must follow from what a checkpoint keeps and that number
+        alone, so that a resumed training does the same. What it answers is reported as the
+        epoch's findings.
     guard : callable, optional
         Called after each epoch. If it answers with a sentence, the epoch is undone, the sentence
         is reported as the finding ``undone``, and the phase ends.
@@ -118,7 +119,7 @@ class Phase:
     adam_eps: float = 1e-8
     betas: tuple[float, float] = (0.9, 0.999)
     action: Callable[[torch.Generator], Mapping[str, object]] | None = None
-    before_epoch: Callable[[int], None] | None = None
+    before_epoch: Callable[[int], Mapping[str, object] | None] | None = None
     guard: Callable[[], str | None] | None = None
     prepare: Callable[[], None] | None = None
 
@@ -214,8 +215,7 @@ class Training:
             for epoch in range(done, phase.epochs):
                 began = time.perf_counter()
                 before = weights_of(phase) if phase.guard is not None else []
-                if phase.before_epoch is not None:
-                    phase.before_epoch(phase.before + epoch)
+                findings = before_epoch(phase, epoch)
                 terms = self._epoch(phase, stage, epoch)
                 if terms is None:
                     return
@@ -224,7 +224,7 @@ class Training:
                     put_back(phase, before)
                 self.position = Position(stage, epoch + 1 if undone is None else phase.epochs)
                 seconds = time.perf_counter() - began - self._waited
-                yield epoch_report(phase, stage, epoch, seconds, terms, undone)
+                yield epoch_report(phase, stage, epoch, seconds, terms, findings, undone)
                 if undone is not None:
                     break
             self._optimiser, self._optimiser_state = None, {}
@@ -292,12 +292,19 @@ def preparations(phases: Sequence[Phase], stage: int) -> dict[int, threading.Thr
     return found
 
 
+def before_epoch(phase: Phase, epoch: int) -> Mapping[str, object]:
+    """What the phase does before an epoch, counted from 0, and found in doing so."""
+    found = None if phase.before_epoch is None else phase.before_epoch(phase.before + epoch)
+    return found or {}
+
+
 def epoch_report(
     phase: Phase,
     stage: int,
     epoch: int,
     seconds: float,
     terms: Mapping[str, float],
+    findings: Mapping[str, object],
     undone: str | None,
 ) -> EpochReport:
     """The report of an epoch of gradients, counted from 0; ``undone``: what its guard said."""
@@ -309,7 +316,7 @@ def epoch_report(
         phase.words,
         seconds,
         terms,
-        {} if undone is None else {"undone": undone},
+        findings if undone is None else {**findings, "undone": undone},
     )
 
 

@@ -63,6 +63,7 @@ TERMS: dict[str, str] = {
 # Numbers of a line that are no terms of the loss.
 _NO_TERMS = {"report", "epoch", "epochs", "stage", "seconds", "elapsed", "loss", "val_loss"}
 _NO_TERMS |= {"acc", "nmi", "rand_index", "ari", "purity", "frame", "recall", "start_agreement"}
+_NO_TERMS |= {"renewed"}
 
 
 def draw_scores(

@@ -196,11 +196,11 @@ def stages_of(
         if epochs == 0 and not own:
             stages.append(Stage(title, "off", _OFF.get(phase, "off")))
         elif phase == current:
-            found = _found(phase, own[-1]) if own else ((), "")
+            found = _found(phase, own) if own else ((), "")
             took = _took(phase, own, epochs) or "now"
             stages.append(Stage(title, "now", took, *found, means=means))
         elif own:
-            took, found = _took(phase, own, epochs), _found(phase, own[-1])
+            took, found = _took(phase, own, epochs), _found(phase, own)
             stages.append(Stage(title, "passed", took, *found, means=means))
         else:
             took = "to come" if trained else "not reached"
@@ -299,8 +299,9 @@ def _epochs(count: int) -> str:
     return f"{count} epoch{'' if count == 1 else 's'}"
 
 
-def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
+def _found(phase: str, own: Sequence[Line]) -> tuple[tuple[str, ...], str]:
     """What a stage ended with, and what else is known of it."""
+    line = own[-1]
     if phase == "pretrain":
         error = line.get("reconstruction")
         words = f"Reconstruction: {error:.1f} nats a sample." if is_number(error) else ""
@@ -326,11 +327,11 @@ def _found(phase: str, line: Line) -> tuple[tuple[str, ...], str]:
         found.append("ended early: it was leaving its start" if phase == "free" else "ended early")
     if sizes and (empty := sum(size == 0 for size in sizes)):
         found.append(f"{len(sizes) - empty} of {len(sizes)} clusters used")
-    return tuple(found), _more(phase, line, agreement, sizes)
+    return tuple(found), _more(phase, own, agreement, sizes)
 
 
-def _more(phase: str, line: Line, agreement: float | None, sizes: Sequence[int]) -> str:
-    parts = []
+def _more(phase: str, own: Sequence[Line], agreement: float | None, sizes: Sequence[int]) -> str:
+    line, parts = own[-1], []
     if line.get("undone"):
         why = "More samples than allowed had left the clusters of the start"
         if phase != "free":
@@ -341,6 +342,8 @@ def _more(phase: str, line: Line, agreement: float | None, sizes: Sequence[int])
             "By itself: the groups that it found. The model's own clusters were set by them; they "
             f"begin with an ACC of {percent(line['acc'])}."
         )
+    for moved in (each["renewed"] for each in own if is_number(each.get("renewed"))):
+        parts.append(f"Halfway, neighbours moved {percent(moved)} of the samples held.")
     if agreement is not None:
         parts.append(f"In the cluster that the start gave them: {percent(agreement)}.")
     if phase == "start" and is_number(line.get("log_likelihood")):

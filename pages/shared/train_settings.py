@@ -20,7 +20,7 @@ from pages.shared.own_uploads import (
     own_path,
 )
 from pages.shared.present import MODE
-from pages.shared.run_settings import unusual_settings
+from pages.shared.run_settings import unusual_settings, value_words
 from pages.shared.session import (
     fail,
     held_notes,
@@ -106,6 +106,7 @@ def defaults() -> dict[str, Any]:
         "subset": None,
         "split": False,
         "keep_weights": False,
+        "renew_held": None,
         "hidden": "",
         "maps": DEFAULT_LENSES,
         **dict.fromkeys([*SETTINGS, *STAGE_PARAMETERS]),
@@ -133,7 +134,7 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
     if name == "hidden":
         parse_widths(text)
         return {name: text}
-    if name in ("split", "keep_weights"):
+    if name in ("split", "keep_weights", "renew_held"):
         if text.lower() not in ("true", "false", "1", "0"):
             raise ValueError(f"{name} is {text[:40]!r}: write true or false.")
         return {name: text.lower() in ("true", "1")}
@@ -323,7 +324,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     stages, reasons = draw_stage_settings(usual, epochs)
     overrides |= stages
     with st.expander("More settings"):
-        st.caption("An empty field keeps the number shown in grey.")
+        st.caption("An empty field keeps what is shown in grey.")
         subset = st.number_input(
             "Train on so many samples",
             value=None,
@@ -345,6 +346,17 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
                     standard = usual_held(usual, int(epochs or usual["epochs"]))
                 overrides[name] = _draw_number(st, name, setting, standard)
                 checked.append((setting, overrides[name]))
+        if "renew_held" in usual and _is_needed("renew_held", usual, overrides):
+            overrides["renew_held"] = st.selectbox(
+                "Renew the held clusters halfway",
+                [True, False],
+                index=None,
+                placeholder=value_words(usual["renew_held"]),
+                format_func=value_words,
+                key=key_of("renew_held"),
+                help="Neighbours in the latents and in the data move single samples, once.",
+                **keep,
+            )
         widths = ""
         if "hidden" in usual:
             widths = st.text_input(
@@ -399,10 +411,10 @@ def _model_words(name: str) -> str:
 
 
 def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -> bool:
-    """Whether a number has something to count: not of a stage that is switched off."""
+    """Whether a setting has something to say: not of a stage that is switched off."""
     if name == "pretrain_epochs":
         return stages.get("pretraining", usual.get("pretraining")) != "none"
-    if name in ("clamped_epochs", "agreement_weight"):
+    if name in ("clamped_epochs", "agreement_weight", "renew_held"):
         held = stages.get("clamped_epochs")  # None where nothing is said
         return bool(usual["clamped_epochs"] if held is None else held)
     return True

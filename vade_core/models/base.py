@@ -434,7 +434,7 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         assignment: Tensor | None = None,
         *,
         before: int = 0,
-        before_epoch: Callable[[int], None] | None = None,
+        before_epoch: Callable[[int], Mapping[str, object] | None] | None = None,
         guard: Callable[[], str | None] | None = None,
     ) -> Phase:
         """A phase that minimises -ELBO over networks and prior; ``before``: epochs that it had."""

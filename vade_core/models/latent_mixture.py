@@ -52,6 +52,7 @@ likelihood, observation_variance, batch_size, random_state, device, precision
     # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
     clamped_epochs: int = field(init=False)
     agreement_weight: float = field(init=False)
+    renew_held: bool = field(init=False)
     most_leaving: float | None = field(init=False)
     epochs: int = field(init=False)
     n_init: int = field(init=False)

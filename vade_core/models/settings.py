@@ -44,6 +44,7 @@ ALLOWED: dict[str, Any] = {
         _ZERO_OR_MORE,
     ),
     "most_leaving": _SHARE,
+    "renew_held": ["boolean"],
     "tolerance": _SHARE,
     "observation_variance": [StrOptions({"shared", "decoder", "fixed"})],
     "random_state": ["random_state"],

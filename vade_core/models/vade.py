@@ -15,7 +15,13 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
-from vade_core.communities import edge_information, neighbour_graph
+from vade_core.communities import (
+    edge_information,
+    enough_for_graph,
+    graph_neighbours,
+    mended,
+    neighbour_graph,
+)
 from vade_core.initialise import STARTS
 from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, check_settings, settings
@@ -75,10 +81,15 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
         1406.5298, eq. 9); here the start stands in for labels. It is never negative, so minus the
         sum of the terms stays a lower bound. Without it the networks take many epochs to sort
         samples as the start did.
+    renew_held : bool
+        Whether the held clusters are renewed, once, when half of these epochs are over: single
+        samples move by their neighbours in VaDE's own latents and in the data, as ``two-graphs``
+        moves them by those in the pretrained ones (:func:`vade_core.communities.mended`).
     most_leaving : float, optional
-        Of all samples, the share that may leave their start's cluster in the free epochs, beyond
-        those that had left it when the held ones ended. An epoch after which more have left is
-        undone, and the training ends. None lets them go, and so does holding none of the epochs.
+        Of all samples, the share that may leave the cluster that they were held in during the
+        free epochs, beyond those that were elsewhere when the held ones ended. An epoch after
+        which more have left is undone, and the training ends. None lets them go, and so does
+        holding none of the epochs.
     n_init : int
         Trainings that ``fit`` goes through, with random_state, random_state + 1 and so on, on a GPU
         at once (:func:`vade_core.together.fit_together`). Kept is the one whose clusters have the
@@ -102,8 +113,10 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         What ``fit`` went through, an epoch each.
     start_clusters_ : ndarray of int64, shape (n,)
         The clusters that the start found; all -1 before it ran.
+    held_clusters_ : ndarray of int64, shape (n,)
+        The clusters that samples are held in, or were: the start's until they are renewed.
     held_agreement_ : float
-        Share of samples in their start's cluster when the held epochs ended; 0 before.
+        Share of samples in that cluster when the held epochs ended; 0 before.
     labels_ : ndarray, shape (n,)
         Clusters of the training samples, set by ``fit``.
     edge_informations_ : list of float
@@ -118,6 +131,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     start_restarts: int = 10
     clamped_epochs: int = 0
     agreement_weight: float = 0.0
+    renew_held: bool = False
     most_leaving: float | None = None
     n_init: int = 1
     learning_rate: float = 2e-3
@@ -188,6 +202,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             )
         # Filled by the start and by the held epochs; they travel with the checkpoint.
         self.start_ = torch.full((len(samples),), -1, dtype=torch.int64, device=samples.device)
+        self.held_ = self.start_.clone()
         self.agreement_ = torch.zeros(())
         phases: list[Phase] = []
         if self.pretraining != "none" and self.pretrain_epochs:
@@ -210,7 +225,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                     "clamped",
                     words,
                     self.clamped_epochs,
-                    assignment=self.start_,
+                    assignment=self.held_,
+                    before_epoch=partial(self._renew_held, samples),
                     guard=partial(self._note_agreement, samples),
                 )
             )
@@ -241,7 +257,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     @torch.inference_mode()
     def _agreement(self, samples: DeviceSamples) -> float:
-        """Share of a seeded sample of the rows that is in its start's cluster."""
+        """Share of a seeded sample of the rows that is in the cluster that it was held in."""
         n = len(samples)
         rows = np.arange(n)
         if n > GUARDED_SAMPLE:
@@ -251,7 +267,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         for part in chosen.split(4096):
             x = as_float(samples.index_select(0, part))
             gamma = self.prior_.log_responsibilities(self.networks_.encoder(x).mean)
-            together += int((gamma.argmax(dim=1) == self.start_[part]).sum())
+            together += int((gamma.argmax(dim=1) == self.held_[part]).sum())
         return together / len(rows)
 
     def _note_agreement(self, samples: DeviceSamples) -> None:
@@ -264,20 +280,14 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         if not now < float(self.agreement_) - self.most_leaving:
             return None
         return (
-            f"Only {100 * now:.1f} % of the samples were still in the cluster of their start, "
-            f"after {100 * float(self.agreement_):.1f} % when it was no longer held: the epoch was "
-            "undone, and the training ended."
+            f"Only {100 * now:.1f} % of the samples were still in the cluster that they had been "
+            f"held in, after {100 * float(self.agreement_):.1f} % when they were set free: the "
+            "epoch was undone, and the training ended."
         )
 
     def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
         """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
-        with torch.inference_mode():
-            latents = np.concatenate(
-                [
-                    self.networks_.encoder(as_float(part)).mean.cpu().numpy()
-                    for part in samples.split(4096)
-                ]
-            )
+        latents = self._latents_of(samples)
         start = STARTS[self.start]
         of_data = {}
         if start.of_data:
@@ -296,6 +306,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         )
         self._match_posterior_to(found.weights @ found.variances)
         self.start_.copy_(torch.from_numpy(found.clusters))
+        self.held_.copy_(self.start_)
         sizes = np.bincount(found.clusters, minlength=self.n_clusters)
         # Where there are few samples, graph and UMAP leave it to a mixture, which has a likelihood.
         method = "gmm" if np.isfinite(found.log_likelihood) else self.start
@@ -304,6 +315,26 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             if np.isfinite(value := getattr(found, measure)):
                 findings[measure] = value
         return findings
+
+    def _renew_held(self, samples: DeviceSamples, epoch: int) -> Mapping[str, object] | None:
+        """Let single samples be held in another cluster, if it is time; which share of them."""
+        if not self.renew_held or not epoch or epoch != self.clamped_epochs // 2:
+            return None
+        latents = self._latents_of(samples)
+        if not enough_for_graph(len(latents), self.n_clusters):
+            return None
+        components = principal_components(samples, seed=self._seed)
+        before = self.held_.cpu().numpy()
+        after, _ = mended(before, self.n_clusters, graph_neighbours(latents), components)
+        moved = float(np.mean(after != before))
+        self.held_.copy_(torch.from_numpy(after))  # before shares its memory
+        return {"renewed": moved}
+
+    @torch.inference_mode()
+    def _latents_of(self, samples: DeviceSamples) -> NDArray[np.float32]:
+        """Posterior means of the samples that it trains on, (n, J)."""
+        parts = [self.networks_.encoder(as_float(part)).mean for part in samples.split(4096)]
+        return torch.cat(parts).cpu().numpy()
 
     @torch.no_grad()
     def _match_posterior_to(self, within_variance: NDArray[np.floating]) -> None:
@@ -343,6 +374,11 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         return self.start_.cpu().numpy()
 
     @property
+    def held_clusters_(self) -> NDArray[np.int64]:
+        check_is_fitted(self)
+        return self.held_.cpu().numpy()
+
+    @property
     def held_agreement_(self) -> float:
         check_is_fitted(self)
         return float(self.agreement_)
@@ -362,18 +398,21 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     def tensors(self) -> dict[str, Tensor]:
         learnt = super().tensors()  # or says that there is nothing yet
         start = {"start.clusters": self.start_.cpu(), "start.agreement": self.agreement_.clone()}
+        if not torch.equal(self.held_, self.start_):
+            start["held.clusters"] = self.held_.cpu()
         return {**learnt, **start}
 
     def load_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         super().load_tensors(tensors)
-        clusters = tensors.get("start.clusters")
-        if clusters is None:
-            clusters = torch.empty(0, dtype=torch.int64)
-        # In place where there is a schedule, whose clamped phase looks at this very tensor.
-        if getattr(self, "start_", None) is not None and self.start_.shape == clusters.shape:
-            self.start_.copy_(clusters)
-        else:
-            self.start_ = clusters.clone()
+        start = tensors.get("start.clusters", torch.empty(0, dtype=torch.int64))
+        held = tensors.get("held.clusters", start)
+        for name, clusters in (("start_", start), ("held_", held)):
+            # In place where there is a schedule, whose clamped phase looks at this very tensor.
+            own = getattr(self, name, None)
+            if own is not None and own.shape == clusters.shape:
+                own.copy_(clusters)
+            else:
+                setattr(self, name, clusters.clone())
         self.agreement_ = tensors.get("start.agreement", torch.zeros(())).clone()
 
     def _restoring(self, tensors: Mapping[str, Tensor]) -> None:
