@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from vade_core.models import MODELS
 from vade_core.papers_measured import CELL_FORMAT, read_cell, written_cells
-from vade_core.presets import PRESETS
+from vade_core.presets import PRESETS, scaled
 
 RESULTS = Path(__file__).resolve().parent / "results" / "accuracy"
 FORMAT = CELL_FORMAT
@@ -28,6 +28,9 @@ class Recipe:
     preset : str
     changes : dict
         Constructor parameters that differ from the preset's.
+    as_preset : dict
+        The same as a preset has them, for data of MNIST's size: batch and pretraining follow the
+        number of samples (:func:`vade_core.presets.scaled`).
     at_least : dict of str to int
         Constructor parameters that are raised to this where the preset has less.
     baseline : bool
@@ -37,17 +40,19 @@ class Recipe:
     title: str
     preset: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    as_preset: Mapping[str, Any] = field(default_factory=dict)
     at_least: Mapping[str, int] = field(default_factory=dict)
     baseline: bool = False
 
-    def of(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The preset's parameters as this recipe changes them."""
+    def of(self, parameters: Mapping[str, Any], n_samples: int) -> dict[str, Any]:
+        """The preset's parameters, for so many samples, as this recipe changes them."""
         raised = {
             name: max(least, int(parameters[name]))
             for name, least in self.at_least.items()
             if name in parameters
         }
-        return {**parameters, **raised, **self.changes}
+        scaling = scaled(self.as_preset, n_samples) if self.as_preset else {}
+        return {**parameters, **raised, **scaling, **self.changes}
 
 
 BASELINES: dict[str, Recipe] = {
@@ -80,6 +85,19 @@ STUDY: dict[str, Recipe] = {
     f"{REFERENCE}-umap-start": Recipe("UMAP instead of the graph", REFERENCE, {"start": "umap"}),
     f"{REFERENCE}-two-graphs": Recipe(
         "two graphs instead of the graph", REFERENCE, {"start": "two-graphs"}
+    ),
+    f"{REFERENCE}-renewed": Recipe(
+        "in half the epochs, what is held renewed halfway",
+        REFERENCE,
+        as_preset={
+            "pretrain_epochs": 14,
+            "pretrain_learning_rate": 2e-3,
+            "epochs": 14,
+            "clamped_epochs": 7,
+            "decay": 0.8,
+            "agreement_weight": 3.0,
+            "renew_held": True,
+        },
     ),
     f"{REFERENCE}-whole-reconstruction": Recipe(
         "the whole reconstruction, not a quarter", REFERENCE, {"reconstruction_weight": 1.0}

@@ -143,7 +143,8 @@ def settings(cell: Cell) -> RunConfig:
         overrides={**recipe.changes, **cell.changes, **device},
         progress=say,
     )
-    config.parameters = {**recipe.of(config.parameters), **cell.changes}
+    of_recipe = recipe.of(config.parameters, config.n_samples)
+    config.parameters = {**of_recipe, **cell.changes}
     config.threads = cell.threads
     config.precision = None if cell.precision == "auto" else cell.precision
     return config

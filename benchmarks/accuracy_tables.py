@@ -61,6 +61,8 @@ CZERWONSKI = {
     measure: _reported(measure, "Czerwonski")["mnist"]["paper"]
     for measure in ("rand_index", "nmi", "silhouette", "calinski_harabasz")
 }
+# Settings that change where VaDE starts from.
+OF_START = {"pretraining", "pretrain_epochs", "pretrain_learning_rate", "start"}
 MEAN_GOAL, MINIMUM_GOAL = 97.0, 96.0  # of robust on MNIST, in percent
 
 
@@ -323,7 +325,8 @@ def _stale(cell: CellData) -> list[str]:
         return []
     recipe = known[cell["what"]]
     n = cell["n_samples"] - (cell["n_test"] if cell["split"] else 0)
-    today = plain(recipe.of(PRESETS[recipe.preset].of(cell["model"], n)))
+    of_preset = PRESETS[recipe.preset].of(cell["model"], n)
+    today = plain(recipe.of(of_preset, cell["n_samples"]))
     return [
         name
         for name, value in today.items()
@@ -405,8 +408,9 @@ def changed(row: Row, whole: Row) -> str:
     """
     if row is whole:
         return "-"
-    switch = STUDY[row.name].changes if row.name in STUDY else {}
-    figure = SCORES[0].of if {"pretraining", "start"} & switch.keys() else _above_start
+    recipe = STUDY.get(row.name)
+    switch = {*recipe.changes, *recipe.as_preset} if recipe else set()
+    figure = SCORES[0].of if OF_START & switch else _above_start
     base = {cell["seed"]: figure(whole, cell) for cell in whole.cells}
     gained = [
         value - before

@@ -29,7 +29,7 @@ import accuracy_cell
 import accuracy_criteria
 import accuracy_tables
 import time_to_accuracy
-from accuracy_plan import Cell, read_cells
+from accuracy_plan import STUDY, Cell, Recipe, read_cells
 from accuracy_runs import raw_edge_information
 from assignments import packed, unpacked
 
@@ -153,6 +153,17 @@ def test_baselines_of_a_seed_share_one_pretraining(
     names = ("acc", "nmi", "rand_index", "ari")
     assert [trained["start"][n] for n in names] == [first["scores"][n] for n in names]
     assert list(trained["curve"]) == ["start", "clamped", "free"]
+
+
+def test_what_a_recipe_has_as_a_preset_follows_the_number_of_samples() -> None:
+    recipe = Recipe("shorter", "robust", {"decay": 0.5},
+                    as_preset={"pretrain_epochs": 14, "pretrain_learning_rate": 2e-3})  # fmt: skip
+    of_mnist, of_few = (recipe.of(PRESETS["robust"].of("vade", n), n) for n in (70_000, 10_000))
+    assert (of_mnist["pretrain_epochs"], of_mnist["pretrain_learning_rate"]) == (14, 2e-3)
+    assert of_mnist.get("batch_size", 256) == 256
+    assert (of_few["pretrain_epochs"], of_few["pretrain_learning_rate"]) == (17, 1e-3)
+    assert of_few["batch_size"] == 64
+    assert of_mnist["decay"] == of_few["decay"] == 0.5
 
 
 def test_a_held_out_part_is_predicted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -625,6 +636,7 @@ def test_study_of_several_data_sets_side_by_side(
         cells.append(hand_made("robust-no-kl", seed, acc, start={"acc": start}))
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "digits"}]
     cells += [{**hand_made("robust-gmm-start", 0, 0.7), "dataset": "digits"}]
+    cells += [{**hand_made("robust-renewed", 0, 0.83, start={"acc": 0.7}), "dataset": "digits"}]
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "without-a-study"}]
     for cell, free in zip(cells, (15, 14, 2), strict=False):
         cell["curve"] = {"clamped": [0.9] * 15, "free": [0.9] * free}
@@ -640,6 +652,9 @@ def test_study_of_several_data_sets_side_by_side(
         ["without the KL term", "-", f"{100 * added:+.2f}; 2.13 (2)"],
     ]
     assert lines_of(table, "GMM instead of the graph")[0][1:] == ["-10.00 (1)", "-"]
+    # Its pretraining is another one, and so is its start.
+    renewed = lines_of(table, STUDY["robust-renewed"].title)
+    assert [line[1] for line in renewed] == ["+3.00 (1)", "+13.00; 2.13 (1)"]
     assert lines_of(table, "labels by EM on the latents, not by gamma")[0][1:] == [
         "-2.00 (1)",
         "-2.00 (3)",
