@@ -408,7 +408,11 @@ def test_without_labels_a_stage_tells_what_there_is() -> None:
     assert "ACC" not in stages_line(stages_of(config_of(), lines))
 
 
-def test_the_stage_that_holds_clusters_says_how_many_were_renewed() -> None:
+def test_the_stage_that_holds_clusters_says_that_and_how_many_were_renewed() -> None:
+    for renewed in (True, False, None):
+        ahead = planned_stages("vade", config_of(renew_held=renewed).parameters)
+        told = [stage.title for stage in ahead if "halfway, neighbours" in stage.means]
+        assert told == (["Clusters held"] if renewed else [])
     lines = [dict(each) for each in LINES]
     held = [each for each in lines if each["phase"] == "clamped"]
     held[0]["renewed"] = 0.0123

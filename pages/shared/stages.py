@@ -192,7 +192,7 @@ def stages_of(
     current = (status or {}).get("phase") if trained else None
     stages = []
     for phase, epochs in plan.items():
-        title, own, means = _title(phase, parameters), _of(lines, phase), MEANINGS.get(phase, "")
+        title, own, means = _title(phase, parameters), _of(lines, phase), _means(phase, parameters)
         if epochs == 0 and not own:
             stages.append(Stage(title, "off", _OFF.get(phase, "off")))
         elif phase == current:
@@ -233,7 +233,7 @@ def planned_stages(model: str, parameters: Mapping[str, Any]) -> list[Stage]:
             stages.append(Stage(title, "off", _OFF.get(phase, "off")))
             continue
         took = "" if phase == "start" or epochs is None else _epochs(epochs)
-        stages.append(Stage(title, "planned", took, means={**_AHEAD, **MEANINGS}[phase]))
+        stages.append(Stage(title, "planned", took, means=_means(phase, whole) or _AHEAD[phase]))
     return stages
 
 
@@ -281,6 +281,12 @@ def _title(phase: str, parameters: Mapping[str, Any]) -> str:
     if phase == "pretrain" and pretraining not in (None, "none"):
         return f"{STAGES[phase]}: {method_words(PRETRAININGS, pretraining)}"
     return STAGES[phase]
+
+
+def _means(phase: str, parameters: Mapping[str, Any]) -> str:
+    words = MEANINGS.get(phase, "")
+    renewed = phase == "clamped" and parameters.get("renew_held")
+    return f"{words}; halfway, neighbours move single samples" if renewed else words
 
 
 def _took(phase: str, own: Sequence[Line], planned: int | None) -> str:
