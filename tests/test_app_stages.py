@@ -411,7 +411,7 @@ def test_without_labels_a_stage_tells_what_there_is() -> None:
 def test_the_stage_that_holds_clusters_says_that_and_how_many_were_renewed() -> None:
     for renewed in (True, False, None):
         ahead = planned_stages("vade", config_of(renew_held=renewed).parameters)
-        told = [stage.title for stage in ahead if "halfway, neighbours" in stage.means]
+        told = [stage.title for stage in ahead if "renewed halfway" in stage.means]
         assert told == (["Clusters held"] if renewed else [])
     lines = [dict(each) for each in LINES]
     held = [each for each in lines if each["phase"] == "clamped"]

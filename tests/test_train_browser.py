@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import AppServer
+from vade_core.cli import main
 from vade_core.runs import BROKEN, Run, list_runs
 
 pytestmark = pytest.mark.browser
@@ -340,3 +341,36 @@ def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: A
     assert cut == []
     press(page, "Stop")
     page.get_by_text("Stopped. What was learnt is kept").wait_for()
+
+
+def test_the_name_of_the_start_stands_before_it_and_on_nothing_else(
+    app_server: AppServer, page: Any
+) -> None:
+    small = ["--subset", "300", "--hidden", "16", "--maps", "pca", "--start", "kmeans"]
+    stages = ["--pretrain-epochs", "20", "--epochs", "14", "--clamped", "7"]
+    folder = app_server.runs / "to-look-at"
+    assert main(["train", "--dataset", "digits", *small, *stages, "--out", str(folder)]) == 0
+    page.goto(f"{app_server.url}/train?run=to-look-at")
+    mark = chart(page).locator("rect.mark")
+    mark.wait_for()
+    words = (
+        chart(page)
+        .locator("svg text")
+        .evaluate_all(
+            "all => all.map((n) => ({words: n.textContent, ...n.getBoundingClientRect().toJSON()}))"
+        )
+    )
+    score = re.compile(r"^ACC \d+\.\d %$")
+    edge = mark.bounding_box()["x"]
+    before = [w for w in words if w["right"] <= edge]  # the score now stands at the other end
+    named = [w for w in before if w["words"] == "start:" or score.match(w["words"])]
+    assert [w["words"] == "start:" for w in named] == [True, False]
+    for one in named:
+        for other in words:
+            apart = (
+                one["right"] <= other["left"]
+                or other["right"] <= one["left"]
+                or one["bottom"] <= other["top"] + 4  # a line's box is higher than its letters
+                or other["bottom"] <= one["top"] + 4
+            )
+            assert apart or other is one, f"{one['words']} stands on {other['words']}"

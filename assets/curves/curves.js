@@ -370,18 +370,28 @@ class Chart {
       "stroke-dasharray": one.dash, "stroke-linejoin": "round", "data-series": one.name });
   }
 
-  /** The name of a mark: before it, where there are no curves yet, if there is room. */
+  /**
+   * The name of a mark: before it, where there are no curves yet, if there is room; in two lines,
+   * broken after the colon, where one is too long.
+   */
   drawMarkName(panel, mark, area, px, py, named) {
     const right = px(mark.at) - 14;
-    const wide = this.textWidth(mark.name, 15);
-    if (right - wide < area.left + 6) {
+    const room = right - area.left - 2;
+    const whole = this.textWidth(mark.name, 15) <= room;
+    const lines = whole ? [mark.name] : mark.name.replace(": ", ":\n").split("\n");
+    const widths = lines.map((words) => this.textWidth(words, 15));
+    if (Math.max(...widths) > room) {
       this.drawRuleName(panel, mark, area, px, py, named);
       return;
     }
-    const y = py(mark.value);
-    named.push({ x: right - wide, wide, middle: y });
-    node(this.svg, "text", { x: right, y: y + 5, class: "soft halo", "text-anchor": "end" },
-      mark.name);
+    const half = 9 * (lines.length - 1);
+    const centre = Math.max(py(mark.value), area.top + 10 + half); // the phases' names are above
+    lines.forEach((words, i) => {
+      const middle = centre - half + 18 * i;
+      named.push({ x: right - widths[i], wide: widths[i], middle });
+      node(this.svg, "text", { x: right, y: middle + 5, class: "soft halo", "text-anchor": "end" },
+        words);
+    });
   }
 
   /**

@@ -286,7 +286,7 @@ def _title(phase: str, parameters: Mapping[str, Any]) -> str:
 def _means(phase: str, parameters: Mapping[str, Any]) -> str:
     words = MEANINGS.get(phase, "")
     renewed = phase == "clamped" and parameters.get("renew_held")
-    return f"{words}; halfway, neighbours move single samples" if renewed else words
+    return f"{words}, renewed halfway" if renewed else words
 
 
 def _took(phase: str, own: Sequence[Line], planned: int | None) -> str:
