@@ -339,7 +339,7 @@ def _found(phase: str, own: Sequence[Line]) -> tuple[tuple[str, ...], str]:
 def _more(phase: str, own: Sequence[Line], agreement: float | None, sizes: Sequence[int]) -> str:
     line, parts = own[-1], []
     if line.get("undone"):
-        why = "More samples than allowed had left the clusters of the start"
+        why = "More samples than allowed had left the clusters that they were held in"
         if phase != "free":
             why = "There was no more to gain"
         parts.append(f"{why}: the last epoch was undone, and the training ended.")
