@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import NoReturn
 
 # What makes a trial of a cell; its results may not lie among the others.
-TRIAL = ("subset", "hidden", "epochs", "pretrain_epochs")
+TRIAL = ("subset", "hidden", "epochs", "pretrain_epochs", "changes")
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,6 +37,17 @@ def widths(text: str) -> list[int]:
     return [positive(part.strip()) for part in text.split(",")]
 
 
+def settings(text: str) -> dict[str, object]:
+    """Settings of a model, by name."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(f'{text!r} is no JSON object, such as {{"epochs": 5}}')
+    return found
+
+
 def add_cell_options(parser: argparse.ArgumentParser, results: str) -> None:
     """What every command that computes cells takes: device, threads, places, and trials.
 
@@ -52,11 +64,12 @@ def add_cell_options(parser: argparse.ArgumentParser, results: str) -> None:
     parser.add_argument("--results", type=Path, help=f"default: {results}")
     parser.add_argument("--work", type=Path, help="default: in the platform's cache folder")
     parser.add_argument("--json", action="store_true", help="JSON alone on standard output")
-    trial = parser.add_argument_group("trials", "smaller cells; they ask for --results")
+    trial = parser.add_argument_group("trials", "cells of other settings; they ask for --results")
     trial.add_argument("--subset", type=positive, metavar="N")
     trial.add_argument("--hidden", type=widths, metavar="500,500,2000")
     trial.add_argument("--epochs", type=positive)
     trial.add_argument("--pretrain-epochs", type=whole)
+    trial.add_argument("--changes", type=settings, metavar="JSON", help="any settings of the model")
 
 
 def check_trial(options: argparse.Namespace) -> None:
@@ -71,5 +84,7 @@ def check_trial(options: argparse.Namespace) -> None:
 
 def trial_changes(options: argparse.Namespace) -> dict[str, object]:
     """The constructor parameters that a trial changes."""
-    names = [name for name in TRIAL if name != "subset"]
-    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    named = [name for name in TRIAL if name not in ("subset", "changes")]
+    given = {name: getattr(options, name) for name in named}
+    changes = options.changes or {}
+    return {**changes, **{name: value for name, value in given.items() if value is not None}}

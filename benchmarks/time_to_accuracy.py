@@ -30,7 +30,7 @@ from vade_core.idle_threads import let_idle_threads_sleep  # noqa: E402
 
 let_idle_threads_sleep()  # inherited by every process here
 
-from arguments import Parser, positive  # noqa: E402
+from arguments import Parser, positive, settings  # noqa: E402
 
 from vade_core.data import DATASETS, load  # noqa: E402
 from vade_core.presets import PRESETS  # noqa: E402
@@ -72,10 +72,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     trial = parser.add_argument_group("trials", "whose figures are none")
     trial.add_argument("--dataset", default="mnist")
     trial.add_argument(
-        "--changes", type=json.loads, default={}, metavar="JSON", help="settings of VaDE"
+        "--changes", type=settings, default={}, metavar="JSON", help="settings of VaDE"
     )
     trial.add_argument(
-        "--clustpy-changes", type=json.loads, default={}, metavar="JSON", help="of ClustPy's"
+        "--clustpy-changes", type=settings, default={}, metavar="JSON", help="of ClustPy's"
     )
     options = parser.parse_args(arguments)
     for name in options.presets:

@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import accuracy
 import accuracy_cell
 import accuracy_criteria
+import accuracy_runs
 import accuracy_tables
 import time_to_accuracy
 from accuracy_plan import STUDY, Cell, Recipe, read_cells
@@ -155,6 +156,15 @@ def test_baselines_of_a_seed_share_one_pretraining(
     assert list(trained["curve"]) == ["start", "clamped", "free"]
 
 
+def test_a_trial_changes_any_setting(tmp_path: Path) -> None:
+    asked = ["--dataset", "digits", "--preset", "class", "--results", str(tmp_path)]
+    asked += ["--changes", '{"start": "graph", "epochs": 9}', "--epochs", "5", "--seeds", "1"]
+    (cell,) = accuracy.cells(accuracy.parse(asked))
+    assert cell.changes == {"start": "graph", "epochs": 5}
+    chosen = accuracy_runs.settings(cell).parameters
+    assert (chosen["start"], chosen["epochs"]) == ("graph", 5)
+
+
 def test_what_a_recipe_has_as_a_preset_follows_the_number_of_samples() -> None:
     recipe = Recipe("shorter", "robust", {"decay": 0.5},
                     as_preset={"pretrain_epochs": 14, "pretrain_learning_rate": 2e-3})  # fmt: skip
@@ -230,6 +240,9 @@ def test_cells_that_are_there_are_not_computed_again(
         (["--model", "gan"], "no model 'gan'"),
         (["--model", "vae", "--study"], "leave --model out"),
         (["--epochs", "2"], "--results"),
+        (["--changes", '{"renew_held": true}'], "--results"),
+        (["--changes", "renew_held=true"], "no JSON object"),
+        (["--changes", "3"], "no JSON object"),
         (["--preset", "robust", "--baselines"], "not allowed with"),
         (["--table", "--results", "nowhere"], "no cells"),
     ],

@@ -240,8 +240,9 @@ PRESETS: dict[str, Preset] = {
                 # At twice the rate of `robust` six epochs are enough: on MNIST clusters of the
                 # latents' graph have 95.50 ± 0.06 % with them, where ten epochs at 1e-3 gave 95.65
                 # ± 0.38. Mended by neighbours in the data they have 96.75 ± 0.05 (five seeds each).
-                # The former by `accuracy.py --preset class --changes '{"start": "graph"}'`, with
-                # `"pretrain_epochs": 10, "pretrain_learning_rate": 1e-3` added for the ten.
+                # The former by `accuracy.py --preset class --results DIR --changes '{"start":
+                # "graph"}'`, with `"pretrain_epochs": 10, "pretrain_learning_rate": 1e-3` added
+                # for the ten.
                 "pretrain_epochs": 6,
                 "pretrain_learning_rate": 2e-3,
                 "start": "two-graphs",
@@ -250,9 +251,9 @@ PRESETS: dict[str, Preset] = {
                 "clamped_epochs": 6,
                 # Six epochs alone leave 2 % of MNIST elsewhere than the start had put them. From
                 # the start that is not mended VaDE then ended 0.07 points of ACC above it, with
-                # this weight 0.66 (two seeds): `accuracy.py --preset class --changes
-                # '{"start": "graph", "agreement_weight": 0}'`. It was chosen with ten epochs of
-                # pretraining, where 0, 1, 2, 3 and 10 gave -0.45, 0.06, 0.22, 0.24 and 0.19.
+                # this weight 0.66 (two seeds): the same with `"agreement_weight": 0` added for the
+                # former. It was chosen with ten epochs of pretraining, where 0, 1, 2, 3 and 10 gave
+                # -0.45, 0.06, 0.22, 0.24 and 0.19.
                 "agreement_weight": 3.0,
                 "decay": 0.8,
                 "decay_every": 1,
