@@ -562,6 +562,12 @@ class LatentModel(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         with torch.autocast(self._device.type, torch.bfloat16, enabled=precision == "bf16"):
             return self._over_chunks(samples, lambda x: encoder(x).mean)
 
+    @torch.inference_mode()
+    def _trained_latents(self, samples: DeviceSamples) -> NDArray[Any]:
+        """Posterior means of the samples that it trains on, where they lie, (n, J)."""
+        parts = [self.networks_.encoder(as_float(part)).mean for part in samples.split(CHUNK)]
+        return torch.cat(parts).cpu().numpy()
+
     def posterior(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
         """Mean and log-variance of q(z|x), each (n, J)."""
         array = self._ready(X)

@@ -131,10 +131,9 @@ class DEC(ClusterMixin, NetworkSettings, LatentModel):
 
     @torch.no_grad()
     def _start(self, samples: DeviceSamples) -> Mapping[str, object]:
-        encoder, prior = self.networks_.encoder, self.prior_
+        prior = self.prior_
         assert isinstance(prior, StudentClusters)
-        parts = [encoder(as_float(part)).mean.cpu().numpy() for part in samples.split(CHUNK)]
-        latents = np.concatenate(parts)
+        latents = self._trained_latents(samples)
         found = kmeans_start(
             latents, self.n_clusters, seed=self._seed, restarts=self.start_restarts
         )

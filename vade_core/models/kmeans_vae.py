@@ -18,11 +18,11 @@ from sklearn.metrics.pairwise import euclidean_distances
 from torch import Tensor
 
 from vade_core.initialise import RESTART_SAMPLE
-from vade_core.models.base import CHUNK, LatentModel
+from vade_core.models.base import LatentModel
 from vade_core.models.settings import ElboSettings, settings
 from vade_core.priors import KMeansCentres, Prior
 from vade_core.samples import DeviceSamples, Samples
-from vade_core.training import Phase, as_float
+from vade_core.training import Phase
 
 RESTARTS = 3  # starts of k-means in each epoch; the one with the smallest distances is kept
 
@@ -121,10 +121,7 @@ device, precision
         return [self._training_phase("train", words, self.epochs, before_epoch=renew)]
 
     def _renew_centres(self, samples: DeviceSamples, epoch: int) -> None:
-        with torch.inference_mode():
-            parts = [self.networks_.encoder(as_float(x)).mean for x in samples.split(CHUNK)]
-            latents = torch.cat(parts).cpu().numpy()
-        self.update_clusters(latents)
+        self.update_clusters(self._trained_latents(samples))
 
     def update_clusters(self, latents: NDArray[Any]) -> None:
         """Renew the centres, as the next epoch will: clusters are those of the latents as they are.

@@ -287,7 +287,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
 
     def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
         """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
-        latents = self._latents_of(samples)
+        latents = self._trained_latents(samples)
         start = STARTS[self.start]
         of_data = {}
         if start.of_data:
@@ -320,7 +320,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         """Let single samples be held in another cluster, if it is time; which share of them."""
         if not self.renew_held or not epoch or epoch != self.clamped_epochs // 2:
             return None
-        latents = self._latents_of(samples)
+        latents = self._trained_latents(samples)
         if not enough_for_graph(len(latents), self.n_clusters):
             return None
         components = principal_components(samples, seed=self._seed)
@@ -329,12 +329,6 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         moved = float(np.mean(after != before))
         self.held_.copy_(torch.from_numpy(after))  # before shares its memory
         return {"renewed": moved}
-
-    @torch.inference_mode()
-    def _latents_of(self, samples: DeviceSamples) -> NDArray[np.float32]:
-        """Posterior means of the samples that it trains on, (n, J)."""
-        parts = [self.networks_.encoder(as_float(part)).mean for part in samples.split(4096)]
-        return torch.cat(parts).cpu().numpy()
 
     @torch.no_grad()
     def _match_posterior_to(self, within_variance: NDArray[np.floating]) -> None:
