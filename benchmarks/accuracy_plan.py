@@ -96,7 +96,7 @@ STUDY: dict[str, Recipe] = {
             "clamped_epochs": 7,
             "decay": 0.8,
             "agreement_weight": 3.0,
-            "renew_held": True,
+            "renew_every": 2,
         },
     ),
     f"{REFERENCE}-whole-reconstruction": Recipe(

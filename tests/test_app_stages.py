@@ -409,19 +409,19 @@ def test_without_labels_a_stage_tells_what_there_is() -> None:
 
 
 def test_the_stage_that_holds_clusters_says_that_and_how_many_were_renewed() -> None:
-    for renewed in (True, False, None):
-        ahead = planned_stages("vade", config_of(renew_held=renewed).parameters)
-        told = [stage.title for stage in ahead if "renewed halfway" in stage.means]
+    for every, renewed in ((1, True), (2, False), (0, False), (None, False)):
+        ahead = planned_stages("vade", config_of(clamped_epochs=2, renew_every=every).parameters)
+        told = [stage.title for stage in ahead if "renewed on the way" in stage.means]
         assert told == (["Clusters held"] if renewed else [])
     lines = [dict(each) for each in LINES]
     held = [each for each in lines if each["phase"] == "clamped"]
-    held[0]["renewed"] = 0.0123
-    words = "Halfway, neighbours moved 1.2 % of the samples held."
+    held[0]["renewed"], held[1]["renewed"] = 0.0123, 0.002
+    words = "On the way neighbours moved 1.2 %, then 0.2 % of the samples held."
     assert [words in stage.more for stage in stages_of(config_of(), lines)] == [
         stage.title == "Clusters held" for stage in stages_of(config_of(), lines)
     ]
-    held[0]["renewed"] = "many"  # of a foreign file
-    assert not any("Halfway" in stage.more for stage in stages_of(config_of(), lines))
+    held[0]["renewed"] = held[1]["renewed"] = "many"  # of a foreign file
+    assert not any("On the way" in stage.more for stage in stages_of(config_of(), lines))
 
 
 def test_layer_by_layer_every_epoch_counts() -> None:
@@ -677,21 +677,21 @@ def test_the_weight_of_agreeing_is_asked_for_while_clusters_are_held(runs: Path)
     assert queued(runs).parameters["agreement_weight"] == 1.5
 
 
-def test_whether_held_clusters_are_renewed_is_asked_while_they_are_held(runs: Path) -> None:
+def test_how_often_held_clusters_are_renewed_is_asked_while_they_are_held(runs: Path) -> None:
     def asked(app: AppTest) -> list[str]:
-        found = [one for one in app.selectbox if one.key == "train-renew_held"]
+        found = [one for one in app.number_input if one.key == "train-renew_every"]
         return [one.placeholder for one in found]
 
     app = opened("train", dataset="digits", preset="class")
-    usual = PRESETS["class"].of("vade", 1_797).get("renew_held", False)
-    assert asked(app) == ["yes" if usual else "no"]
+    usual = PRESETS["class"].of("vade", 1_797).get("renew_every", 0)
+    assert asked(app) == [str(usual)]
     assert asked(hold(app, False)) == []
     assert len(asked(hold(app, True))) == 1
-    app.selectbox(key="train-renew_held").select(not usual)
+    app.number_input(key="train-renew_every").set_value(usual + 1)
     start(sound(app.run()))
-    assert queued(runs).parameters["renew_held"] is not usual
-    by_link = opened("train", dataset="digits", renew_held="true")
-    assert by_link.selectbox(key="train-renew_held").value is True
+    assert queued(runs).parameters["renew_every"] == usual + 1
+    by_link = opened("train", dataset="digits", renew_every="3")
+    assert by_link.number_input(key="train-renew_every").value == 3
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 7, 60, 100])

@@ -242,15 +242,15 @@ def test_how_many_held_samples_neighbours_moved_is_told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     words = ["train", *SMALL, "--epochs", "5", "--clamped", "4", "--start", "kmeans"]
-    code, _, err = run(capsys, *words, "--set", "renew_held=true", "--out", tmp_path / "run")
+    code, _, err = run(capsys, *words, "--set", "renew_every=2", "--out", tmp_path / "run")
     assert code == 0
     lines = [line for line in Run(tmp_path / "run").metrics() if "renewed" in line]
     assert [(line["phase"], line["epoch"]) for line in lines] == [("clamped", 3)]
     moved = f"{100 * lines[0]['renewed']:.1f} %"
     assert f"\nBefore this epoch neighbours moved {moved} of what is held.\n" in err
-    code, _, err = run(capsys, *words, "--set", "renew_held=3", "--out", tmp_path / "other")
+    code, _, err = run(capsys, *words, "--set", "renew_every=-1", "--out", tmp_path / "other")
     assert code == 2
-    assert "'renew_held' parameter of VaDE must be an instance of 'bool'" in err
+    assert "'renew_every' parameter of VaDE must be an int in the range [0, inf)" in err
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no device that is always full")

@@ -79,7 +79,7 @@ def test_clusters_held_are_each_training_s_own_and_k_may_differ(
 ) -> None:
     def models() -> list[VaDE]:
         held = {"start": "kmeans", "clamped_epochs": 2, "agreement_weight": 3.0}
-        held["renew_held"] = True
+        held["renew_every"] = 1
         return [vade(0, 5, **held), vade(1, 3, **held), vade(2, 7, **held)]
 
     for alone, together in both_ways(models, blobs):

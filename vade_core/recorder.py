@@ -14,7 +14,7 @@ samples that were trained on: ``method``, ``cluster_sizes``, its own measure if 
 ``log_likelihood`` in nats a sample) and the scores of its clusters as ``start_acc``, ``start_nmi``
 and so on. From there on ``start_agreement`` is the share of these samples, in [0, 1], that are in
 the cluster that the start gave them; it needs no labels. Where held clusters are renewed, the line
-of the first epoch with the new ones has ``renewed``, the share of these samples that were moved.
+of the first epoch with new ones has ``renewed``, the share of these samples that were moved.
 """
 
 from __future__ import annotations

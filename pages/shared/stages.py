@@ -285,8 +285,13 @@ def _title(phase: str, parameters: Mapping[str, Any]) -> str:
 
 def _means(phase: str, parameters: Mapping[str, Any]) -> str:
     words = MEANINGS.get(phase, "")
-    renewed = phase == "clamped" and parameters.get("renew_held")
-    return f"{words}, renewed halfway" if renewed else words
+    return f"{words}, renewed on the way" if phase == "clamped" and _renews(parameters) else words
+
+
+def _renews(parameters: Mapping[str, Any]) -> bool:
+    """Whether the held clusters are renewed at least once."""
+    every, held = (parameters.get(name) for name in ("renew_every", "clamped_epochs"))
+    return is_number(every) and is_number(held) and 0 < every < held
 
 
 def _took(phase: str, own: Sequence[Line], planned: int | None) -> str:
@@ -348,8 +353,9 @@ def _more(phase: str, own: Sequence[Line], agreement: float | None, sizes: Seque
             "By itself: the groups that it found. The model's own clusters were set by them; they "
             f"begin with an ACC of {percent(line['acc'])}."
         )
-    for moved in (each["renewed"] for each in own if is_number(each.get("renewed"))):
-        parts.append(f"Halfway, neighbours moved {percent(moved)} of the samples held.")
+    if moved := [each["renewed"] for each in own if is_number(each.get("renewed"))]:
+        shares = ", then ".join(percent(share) for share in moved)
+        parts.append(f"On the way neighbours moved {shares} of the samples held.")
     if agreement is not None:
         parts.append(f"In the cluster that the start gave them: {percent(agreement)}.")
     if phase == "start" and is_number(line.get("log_likelihood")):

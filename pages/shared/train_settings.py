@@ -20,7 +20,7 @@ from pages.shared.own_uploads import (
     own_path,
 )
 from pages.shared.present import MODE
-from pages.shared.run_settings import unusual_settings, value_words
+from pages.shared.run_settings import unusual_settings
 from pages.shared.session import (
     fail,
     held_notes,
@@ -71,6 +71,7 @@ SETTINGS: dict[str, Setting] = {
     "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
     "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
     "agreement_weight": Setting("Weight of agreeing while held", 0.0, 1000.0, whole=False),
+    "renew_every": Setting("Held epochs between renewals", 0, 1000),
     "style_dim": Setting("Size of the style", 1, 1000),
     "n_codes": Setting("Continuous codes", 1, 1000),
     "information_weight": Setting("Weight of the cluster's code", 0.0, 1000.0, whole=False),
@@ -106,7 +107,6 @@ def defaults() -> dict[str, Any]:
         "subset": None,
         "split": False,
         "keep_weights": False,
-        "renew_held": None,
         "hidden": "",
         "maps": DEFAULT_LENSES,
         **dict.fromkeys([*SETTINGS, *STAGE_PARAMETERS]),
@@ -134,7 +134,7 @@ def parse_setting(name: str, text: str) -> dict[str, Any]:
     if name == "hidden":
         parse_widths(text)
         return {name: text}
-    if name in ("split", "keep_weights", "renew_held"):
+    if name in ("split", "keep_weights"):
         if text.lower() not in ("true", "false", "1", "0"):
             raise ValueError(f"{name} is {text[:40]!r}: write true or false.")
         return {name: text.lower() in ("true", "1")}
@@ -346,17 +346,6 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
                     standard = usual_held(usual, int(epochs or usual["epochs"]))
                 overrides[name] = _draw_number(st, name, setting, standard)
                 checked.append((setting, overrides[name]))
-        if "renew_held" in usual and _is_needed("renew_held", usual, overrides):
-            overrides["renew_held"] = st.selectbox(
-                "Renew the held clusters halfway",
-                [True, False],
-                index=None,
-                placeholder=value_words(usual["renew_held"]),
-                format_func=value_words,
-                key=key_of("renew_held"),
-                help="Neighbours in the latents and in the data move single samples, once.",
-                **keep,
-            )
         widths = ""
         if "hidden" in usual:
             widths = st.text_input(
@@ -414,7 +403,7 @@ def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -
     """Whether a setting has something to say: not of a stage that is switched off."""
     if name == "pretrain_epochs":
         return stages.get("pretraining", usual.get("pretraining")) != "none"
-    if name in ("clamped_epochs", "agreement_weight", "renew_held"):
+    if name in ("clamped_epochs", "agreement_weight", "renew_every"):
         held = stages.get("clamped_epochs")  # None where nothing is said
         return bool(usual["clamped_epochs"] if held is None else held)
     return True

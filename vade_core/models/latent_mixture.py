@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field
 from itertools import takewhile
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from vade_core.fixed_mixture import FixedMixture
@@ -52,7 +54,7 @@ likelihood, observation_variance, batch_size, random_state, device, precision
     # What VaDE's own epochs would need keeps VaDE's defaults: there are none.
     clamped_epochs: int = field(init=False)
     agreement_weight: float = field(init=False)
-    renew_held: bool = field(init=False)
+    renew_every: int = field(init=False)
     most_leaving: float | None = field(init=False)
     epochs: int = field(init=False)
     n_init: int = field(init=False)
@@ -150,8 +152,10 @@ likelihood, observation_variance, batch_size, random_state, device, precision
     def assigning_prior(self) -> Prior:
         return self.centres_
 
-    def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
-        findings = super()._start_mixture(samples)
+    def _start_mixture(
+        self, samples: DeviceSamples, components: Callable[[], NDArray[np.float32]]
+    ) -> Mapping[str, object]:
+        findings = super()._start_mixture(samples, components)
         with torch.no_grad():
             log_weights, means, log_variances = self.prior_.components()
             within = (log_weights.exp() @ log_variances.exp()).mean()

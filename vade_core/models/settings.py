@@ -31,7 +31,9 @@ ALLOWED: dict[str, Any] = {
         + ("start_restarts", "target_every", "style_dim", "n_neighbours", "most_samples"),
         _ONE_OR_MORE,
     ),
-    **dict.fromkeys(("epochs", "pretrain_epochs", "clamped_epochs", "held_epochs"), _NONE_OR_MORE),
+    **dict.fromkeys(
+        ("epochs", "pretrain_epochs", "clamped_epochs", "held_epochs", "renew_every"), _NONE_OR_MORE
+    ),
     **dict.fromkeys(
         ("learning_rate", "pretrain_learning_rate", "adam_eps", "decay", "concentration")
         + ("regularisation",),
@@ -44,7 +46,6 @@ ALLOWED: dict[str, Any] = {
         _ZERO_OR_MORE,
     ),
     "most_leaving": _SHARE,
-    "renew_held": ["boolean"],
     "tolerance": _SHARE,
     "observation_variance": [StrOptions({"shared", "decoder", "fixed"})],
     "random_state": ["random_state"],

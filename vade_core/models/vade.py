@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -81,10 +81,11 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
         1406.5298, eq. 9); here the start stands in for labels. It is never negative, so minus the
         sum of the terms stays a lower bound. Without it the networks take many epochs to sort
         samples as the start did.
-    renew_held : bool
-        Whether the held clusters are renewed, once, when half of these epochs are over: single
-        samples move by their neighbours in VaDE's own latents and in the data, as ``two-graphs``
-        moves them by those in the pretrained ones (:func:`vade_core.communities.mended`).
+    renew_every : int
+        After every so many of these epochs, the last one excepted, the held clusters are renewed:
+        single samples move by their neighbours in VaDE's own latents and in the data, as
+        ``two-graphs`` moves them by those in the pretrained ones
+        (:func:`vade_core.communities.mended`). 0: never.
     most_leaving : float, optional
         Of all samples, the share that may leave the cluster that they were held in during the
         free epochs, beyond those that were elsewhere when the held ones ended. An epoch after
@@ -131,7 +132,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     start_restarts: int = 10
     clamped_epochs: int = 0
     agreement_weight: float = 0.0
-    renew_held: bool = False
+    renew_every: int = 0
     most_leaving: float | None = None
     n_init: int = 1
     learning_rate: float = 2e-3
@@ -204,6 +205,8 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         self.start_ = torch.full((len(samples),), -1, dtype=torch.int64, device=samples.device)
         self.held_ = self.start_.clone()
         self.agreement_ = torch.zeros(())
+        # Start and renewals look for neighbours among the same numbers.
+        components = cache(partial(principal_components, samples, seed=self._seed))
         phases: list[Phase] = []
         if self.pretraining != "none" and self.pretrain_epochs:
             pretrain = PRETRAINING[self.pretraining]
@@ -214,7 +217,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                 Phase(
                     "start",
                     start.words,
-                    action=lambda generator: self._start_mixture(samples),
+                    action=lambda generator: self._start_mixture(samples, components),
                     prepare=start.prepare,
                 )
             )
@@ -226,7 +229,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                     words,
                     self.clamped_epochs,
                     assignment=self.held_,
-                    before_epoch=partial(self._renew_held, samples),
+                    before_epoch=partial(self._renew_held, samples, components),
                     guard=partial(self._note_agreement, samples),
                 )
             )
@@ -285,13 +288,15 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
             "epoch was undone, and the training ended."
         )
 
-    def _start_mixture(self, samples: DeviceSamples) -> Mapping[str, object]:
+    def _start_mixture(
+        self, samples: DeviceSamples, components: Callable[[], NDArray[np.float32]]
+    ) -> Mapping[str, object]:
         """Start pi, mu and sigma from the pretrained latents (VaDE paper, section 3.2)."""
         latents = self._trained_latents(samples)
         start = STARTS[self.start]
         of_data = {}
         if start.of_data:
-            of_data["components"] = principal_components(samples, seed=self._seed)
+            of_data["components"] = components()
         found = start.find(
             latents, self.n_clusters, seed=self._seed, restarts=self.start_restarts, **of_data
         )
@@ -316,16 +321,17 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
                 findings[measure] = value
         return findings
 
-    def _renew_held(self, samples: DeviceSamples, epoch: int) -> Mapping[str, object] | None:
+    def _renew_held(
+        self, samples: DeviceSamples, components: Callable[[], NDArray[np.float32]], epoch: int
+    ) -> Mapping[str, object] | None:
         """Let single samples be held in another cluster, if it is time; which share of them."""
-        if not self.renew_held or not epoch or epoch != self.clamped_epochs // 2:
+        if not self.renew_every or not epoch or epoch % self.renew_every:
             return None
         latents = self._trained_latents(samples)
         if not enough_for_graph(len(latents), self.n_clusters):
             return None
-        components = principal_components(samples, seed=self._seed)
         before = self.held_.cpu().numpy()
-        after, _ = mended(before, self.n_clusters, graph_neighbours(latents), components)
+        after, _ = mended(before, self.n_clusters, graph_neighbours(latents), components())
         moved = float(np.mean(after != before))
         self.held_.copy_(torch.from_numpy(after))  # before shares its memory
         return {"renewed": moved}
