@@ -8,7 +8,15 @@ import pytest
 import torch
 
 from vade_core.optimiser import Adam
-from vade_core.training import Phase, Position, Training, as_float, decayed, epoch_generator
+from vade_core.training import (
+    Phase,
+    Position,
+    Training,
+    as_float,
+    decayed,
+    epoch_generator,
+    fastest_precision,
+)
 
 
 def schedule(weight: torch.nn.Parameter, epochs: int = 3) -> list[Phase]:
@@ -197,3 +205,35 @@ def test_adam_leaves_no_subnormal_moments_and_moves_the_weights_all_the_same() -
     # All that still moves keeps its moments to the last bit.
     torch.testing.assert_close(state["0.exp_avg"][2:], kept["exp_avg"][2:], rtol=0, atol=0)
     torch.testing.assert_close(state["0.exp_avg_sq"][2:], kept["exp_avg_sq"][2:], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("full", "half", "chosen"), [(2.0, 1.0, "bf16"), (1.2, 1.0, "fp32"), (1.0, 3.0, "fp32")]
+)
+@pytest.mark.parametrize("held_up", [(0, 0), (30, 0), (0, 30), (20, 30)])
+def test_a_busy_machine_answers_as_a_quiet_one_does(
+    full: float,
+    half: float,
+    chosen: str,
+    held_up: tuple[int, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first so many products in each precision take ten times as long."""
+    monkeypatch.delenv("VADE_PRECISION", raising=False)
+    now = [0.0]
+
+    class Product:
+        def __init__(self, seconds: float, slow: int) -> None:
+            self.seconds, self.left = seconds, slow
+
+        def bfloat16(self) -> Product:
+            return Product(half, held_up[1])
+
+        def __matmul__(self, other: Product) -> torch.Tensor:
+            self.left -= 1
+            now[0] += self.seconds * (10 if self.left >= 0 else 1)
+            return torch.zeros(1, 1)
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(torch, "ones", lambda *shape, device: Product(full, held_up[0]))
+    assert fastest_precision(torch.device("cpu"), (2000, 500), 256) == chosen
