@@ -79,16 +79,17 @@ STUDY: dict[str, Recipe] = {
         "two graphs instead of the graph", REFERENCE, {"start": "two-graphs"}
     ),
     f"{REFERENCE}-renewed": Recipe(
-        "in half the epochs, what is held renewed halfway",
+        "in half the epochs, what is held learnt and renewed, 0.35 of the reconstruction",
         REFERENCE,
         as_preset={
-            "pretrain_epochs": 14,
+            "pretrain_epochs": 12,
             "pretrain_learning_rate": 2e-3,
             "epochs": 14,
             "clamped_epochs": 7,
             "decay": 0.8,
             "agreement_weight": 3.0,
             "renew_every": 2,
+            "reconstruction_weight": 0.35,
         },
     ),
     f"{REFERENCE}-whole-reconstruction": Recipe(
