@@ -85,7 +85,7 @@ STUDY: dict[str, Recipe] = {
             "pretrain_epochs": 12,
             "pretrain_learning_rate": 2e-3,
             "epochs": 14,
-            "clamped_epochs": 7,
+            "clamped_epochs": 10,
             "decay": 0.8,
             "agreement_weight": 3.0,
             "renew_every": 2,
