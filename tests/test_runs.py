@@ -216,3 +216,15 @@ def test_json_knows_no_nan() -> None:
         "b": 1.0,
         "c": [0, 1],
     }
+
+
+@pytest.mark.parametrize(("renewed", "held", "every"), [(True, 7, 3), (True, 1, 1), (False, 7, 0)])
+def test_a_run_that_renewed_its_held_clusters_once_is_still_read(
+    renewed: bool, held: int, every: int, copy: Run
+) -> None:
+    described = json.loads((copy.path / "config.json").read_text())
+    del described["parameters"]["renew_every"]
+    described["parameters"] |= {"renew_held": renewed, "clamped_epochs": held}
+    write_json(copy.path / "config.json", described)
+    model = load_model(Run(copy.path))
+    assert model.get_params()["renew_every"] == every
