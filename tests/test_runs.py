@@ -226,5 +226,6 @@ def test_a_run_that_renewed_its_held_clusters_once_is_still_read(
     del described["parameters"]["renew_every"]
     described["parameters"] |= {"renew_held": renewed, "clamped_epochs": held}
     write_json(copy.path / "config.json", described)
-    model = load_model(Run(copy.path))
-    assert model.get_params()["renew_every"] == every
+    run = Run(copy.path)
+    assert "renew_held" not in run.config.parameters
+    assert load_model(run).get_params()["renew_every"] == every

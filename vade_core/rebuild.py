@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from vade_core.data import DataError, Dataset, load, load_file
 from vade_core.models import MODELS, LatentModel
@@ -52,22 +51,9 @@ def build_model(config: RunConfig) -> LatentModel:
     if config.model not in MODELS:
         raise RunError(f"There is no model {config.model!r}; there are {', '.join(MODELS)}.")
     try:
-        return MODELS[config.model].estimator(**_as_named_today(config.parameters))
+        return MODELS[config.model].estimator(**config.parameters)
     except TypeError as error:
         raise RunError(f"The run's parameters do not fit {config.model}: {error}.") from error
-
-
-def _as_named_today(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """A run's parameters, those of a few days in November 2026 among them.
-
-    Then ``renew_held`` said whether held clusters are renewed once, when half of their epochs are
-    over.
-    """
-    found = dict(parameters)
-    held = found.get("clamped_epochs")
-    if found.pop("renew_held", False) and isinstance(held, int):
-        found["renew_every"] = max(1, held // 2)
-    return found
 
 
 def load_model(run: Run, frame: int | None = None) -> LatentModel:

@@ -191,11 +191,25 @@ class RunConfig:
         for name, fine in checks.items():
             if not fine:
                 raise RunError(f"{path}: {name} is {getattr(config, name)!r}, which cannot be.")
+        config.parameters = _as_named_today(config.parameters)
         return config
 
     def to_json(self) -> dict[str, Any]:
         """As a dict that JSON can hold."""
         return asdict(self)
+
+
+def _as_named_today(parameters: dict[str, Any]) -> dict[str, Any]:
+    """A run's parameters, those of a few days in November 2026 among them.
+
+    Then ``renew_held`` said whether held clusters are renewed once, when half of their epochs are
+    over.
+    """
+    found = dict(parameters)
+    held = found.get("clamped_epochs")
+    if found.pop("renew_held", False) and isinstance(held, int):
+        found["renew_every"] = max(1, held // 2)
+    return found
 
 
 def _whole(value: Any, low: int, high: int) -> bool:

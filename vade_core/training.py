@@ -26,8 +26,9 @@ from vade_core.samples import DeviceSamples
 
 Precision = Literal["fp32", "bf16"]
 PhaseName = Literal["untrained", "pretrain", "start", "clamped", "free", "train"]
-PRECISION_TRIES = 40
 BatchLoss = Callable[[Tensor, Tensor, torch.Generator], Mapping[str, Tensor]]
+
+PRECISION_TRIES = 40  # products in each precision
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ SETTINGS: dict[str, Setting] = {
     "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
     "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
     "agreement_weight": Setting("Weight of agreeing while held", 0.0, 1000.0, whole=False),
-    "renew_every": Setting("Held epochs between renewals", 0, 1000),
+    "renew_every": Setting("Renew held clusters every so many epochs, 0: never", 0, 1000),
     "style_dim": Setting("Size of the style", 1, 1000),
     "n_codes": Setting("Continuous codes", 1, 1000),
     "information_weight": Setting("Weight of the cluster's code", 0.0, 1000.0, whole=False),
