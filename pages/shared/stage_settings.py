@@ -15,6 +15,7 @@ from pages.shared.late_words import change, first_value, put_right
 from pages.shared.stages import PRETRAININGS, STARTS, method_words
 from pages.shared.usual_settings import STAGE_PARAMETERS, has_stages, key_of
 from vade_core.initialise import STARTS as KNOWN_STARTS
+from vade_core.presets import PRESETS
 from vade_core.pretraining import PRETRAINING as KNOWN_PRETRAINING
 
 PRETRAINING_WORDS = (
@@ -39,8 +40,8 @@ STYLE = """
 </style>
 """
 
-# Of the epochs, where somebody holds clusters that the preset does not: the share of `robust`.
-HELD_SHARE = 1 / 2
+# Whose share of the epochs is held, where somebody holds clusters that the chosen preset does not.
+HOLDS = PRESETS["robust"].parameters["vade"]
 
 
 # Session state: how many switches for holding there have been.
@@ -208,7 +209,7 @@ def _hold_key() -> str:
 def _take_hold(key: str, preset: int, epochs: int) -> None:
     held: int | None = 0
     if st.session_state[key]:
-        held = max(1, round(HELD_SHARE * epochs))
+        held = max(1, usual_held(HOLDS, epochs))
         if preset:
             held = None
     elif not preset:
