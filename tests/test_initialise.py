@@ -57,6 +57,19 @@ def test_many_restarts_find_what_one_misses() -> None:
     assert many.lower_bound_ >= max(ones) - 0.01
 
 
+@pytest.mark.parametrize("sample", [200, 1_000])
+def test_the_last_bits_of_the_latents_do_not_change_which_cluster_is_which(sample: int) -> None:
+    z, _ = islands(400, k=5, seed=1)
+    noise = np.random.default_rng(0)
+    for seed in range(10):
+        asked = {"covariance": "spherical", "seed": seed, "restarts": 6, "sample": sample}
+        once, again = (
+            likeliest_mixture(one, 5, **asked)
+            for one in (z, z * (1 + noise.normal(scale=1e-8, size=z.shape)))
+        )
+        np.testing.assert_array_equal(once.predict(z), again.predict(z))
+
+
 def test_an_empty_cluster_gets_the_moments_of_all() -> None:
     z, y = islands(300, k=3)
     found = from_clusters(z, y.astype(np.int64), 4)

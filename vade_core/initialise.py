@@ -100,15 +100,18 @@ def likeliest_mixture(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if len(points) <= sample or restarts == 1:
-            return FittedMixture(n_init=restarts, random_state=seed, **settings).fit(points)
+            drawn = np.random.RandomState(seed)
+            whole = [
+                FittedMixture(random_state=drawn, **settings).fit(points) for _ in range(restarts)
+            ]
+            return _likeliest_first(whole)[0]
         few = points[np.random.default_rng(seed).choice(len(points), sample, replace=False)]
         tried = [
             FittedMixture(random_state=seed + start, **settings).fit(few)
             for start in range(restarts)
         ]
-        tried.sort(key=lambda fitted: -fitted.lower_bound_)
         chosen: list[FittedMixture] = []
-        for fitted in tried:
+        for fitted in _likeliest_first(tried):
             # Equal likelihoods mean one and the same solution, found again.
             if all(abs(fitted.lower_bound_ - other.lower_bound_) > 5e-3 for other in chosen):
                 chosen.append(fitted)
@@ -121,7 +124,17 @@ def likeliest_mixture(
             ).fit(points)
             for fitted in chosen[:finalists]
         ]
-    return max(refined, key=lambda fitted: fitted.lower_bound_)
+    return _likeliest_first(refined)[0]
+
+
+def _likeliest_first(tried: list[FittedMixture]) -> list[FittedMixture]:
+    """The likeliest first, equals in the order in which they were tried.
+
+    Two starts may find one and the same solution, its clusters in another order. Which of them is
+    likelier by the last bits changes with the last bits of the latents, as batches of another size
+    round them: the same seed would give other labels.
+    """
+    return sorted(tried, key=lambda fitted: -round(fitted.lower_bound_, 6))
 
 
 def diagonal_mixture(
