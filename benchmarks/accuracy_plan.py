@@ -84,6 +84,7 @@ STUDY: dict[str, Recipe] = {
         as_preset={
             "pretrain_epochs": 12,
             "pretrain_learning_rate": 2e-3,
+            "pretrain_warm_up": 2,
             "epochs": 14,
             "clamped_epochs": 10,
             "decay": 0.8,

@@ -62,7 +62,9 @@ CZERWONSKI = {
     for measure in ("rand_index", "nmi", "silhouette", "calinski_harabasz")
 }
 # Settings that change where VaDE starts from.
-OF_START = {"pretraining", "pretrain_epochs", "pretrain_learning_rate", "start"}
+OF_START = {
+    *("pretraining", "pretrain_epochs", "pretrain_learning_rate", "pretrain_warm_up", "start")
+}
 MEAN_GOAL, MINIMUM_GOAL = 97.0, 96.0  # of robust on MNIST, in percent
 
 

@@ -27,6 +27,7 @@ from vade_core.models import MODELS, VAE, LambdaHot, LatentModel, VaDE
 from vade_core.models.settings import settings
 from vade_core.networks import sample_posterior
 from vade_core.presets import PRESETS, scaled
+from vade_core.pretraining import PRETRAINING
 from vade_core.training import EpochReport, Training
 
 Digits = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -317,6 +318,29 @@ def test_pretraining_is_measured_in_steps() -> None:
     assert scaled(hurried, 70_000) == hurried
     assert scaled(hurried, 30_000)["pretrain_epochs"] == round(6 * 270 * 256 / 30_000)
     assert scaled(hurried, 10_000) == {**small_set, "pretrain_learning_rate": 1e-3}
+    warmed = {**hurried, "pretrain_warm_up": 2}
+    assert [scaled(warmed, n)["pretrain_warm_up"] for n in (70_000, 10_000)] == [2, 0]
+
+
+@pytest.mark.parametrize("pretraining", list(PRETRAINING))
+def test_a_warm_up_begins_at_a_lower_rate_and_ends_at_the_rate(
+    digits: Digits, pretraining: str
+) -> None:
+    X, _ = digits
+
+    def losses(rate: float, warm_up: int) -> list[float]:
+        chosen = {"pretraining": pretraining, "pretrain_epochs": 3, "pretrain_learning_rate": rate}
+        model = small("vade", **chosen, pretrain_warm_up=warm_up)
+        reports = [one for one in model.stream(X) if one.phase == "pretrain"]
+        of_the_last = [one for one in reports if one.stage == reports[-1].stage]
+        (first, *_), (*_, end) = reports, of_the_last
+        return [first.terms["loss"], end.terms["loss"]]
+
+    warmed, low, high = losses(3e-3, 2), losses(1e-3, 0), losses(3e-3, 0)
+    assert warmed[0] == pytest.approx(low[0], rel=1e-5)
+    assert warmed[0] != pytest.approx(high[0], rel=1e-3)
+    # The last of three epochs is at the whole rate: further than one that stayed low.
+    assert warmed[1] < low[1]
 
 
 def test_a_start_by_two_graphs_looks_at_the_very_data(digits: Digits) -> None:

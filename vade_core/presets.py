@@ -84,7 +84,7 @@ def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
     dict
         With epochs of pretraining for about as many steps as data of MNIST's size would get, at
         most ``PRETRAIN_STEPS``. Small data get a batch of 64, that many steps, and a rate of
-        ``SMALL_RATE`` at most.
+        ``SMALL_RATE`` at most without a warm-up.
     """
     chosen = dict(parameters)
     batch, small = int(chosen.get("batch_size", 256)), n_samples < SMALL
@@ -92,6 +92,8 @@ def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
         chosen["batch_size"] = batch = min(batch, 64)
         if "pretrain_learning_rate" in chosen:
             chosen["pretrain_learning_rate"] = min(chosen["pretrain_learning_rate"], SMALL_RATE)
+        if "pretrain_warm_up" in chosen:
+            chosen["pretrain_warm_up"] = 0  # that rate needs none
     if "pretrain_epochs" in chosen:
         epochs = int(chosen["pretrain_epochs"])
         steps = PRETRAIN_STEPS if small else min(PRETRAIN_STEPS, epochs * MNIST_STEPS)

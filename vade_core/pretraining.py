@@ -20,11 +20,25 @@ from vade_core.presets import layer_by_layer
 from vade_core.training import BatchLoss, Phase
 
 
-def _constant(rate: float, epoch: int) -> float:
-    return rate
+def warmed_up(rate: float, warm_up: int, epoch: int) -> float:
+    """The learning rate of an epoch, counted from 0: it rises in equal steps, then stays.
+
+    Parameters
+    ----------
+    rate : float
+        That of epoch ``warm_up`` and of all after it.
+    warm_up : int
+    epoch : int
+
+    Examples
+    --------
+    >>> [round(warmed_up(3e-3, 2, epoch), 6) for epoch in range(4)]
+    [0.001, 0.002, 0.003, 0.003]
+    """
+    return rate * min(1.0, (epoch + 1) / (warm_up + 1))
 
 
-def autoencoder(networks: Networks, epochs: int, rate: float) -> list[Phase]:
+def autoencoder(networks: Networks, epochs: int, rate: float, warm_up: int = 0) -> list[Phase]:
     """End to end: reconstruction through the posterior mean, no noise and no prior.
 
     Parameters
@@ -33,6 +47,8 @@ def autoencoder(networks: Networks, epochs: int, rate: float) -> list[Phase]:
     epochs : int
     rate : float
         Adam's learning rate.
+    warm_up : int
+        For so many epochs it is lower, see :func:`warmed_up`.
     """
 
     def loss(x: Tensor, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -59,12 +75,12 @@ def autoencoder(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             loss=loss,
             modules=(networks,),
             parameters=parameters,
-            learning_rate=partial(_constant, rate),
+            learning_rate=partial(warmed_up, rate, warm_up),
         )
     ]
 
 
-def variational(networks: Networks, epochs: int, rate: float) -> list[Phase]:
+def variational(networks: Networks, epochs: int, rate: float, warm_up: int = 0) -> list[Phase]:
     """A plain VAE: -ELBO with N(0, I) in the mixture's place (Czerwonski's pretraining)."""
 
     def loss(x: Tensor, rows: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
@@ -88,15 +104,16 @@ def variational(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             loss=loss,
             modules=(networks,),
             parameters=lambda: list(networks.parameters()),
-            learning_rate=partial(_constant, rate),
+            learning_rate=partial(warmed_up, rate, warm_up),
         )
     ]
 
 
-def stacked(networks: Networks, epochs: int, rate: float) -> list[Phase]:
+def stacked(networks: Networks, epochs: int, rate: float, warm_up: int = 0) -> list[Phase]:
     """Layer by layer, then end to end: a stacked autoencoder, the paper's pretraining.
 
-    What each layer gets is said by :func:`vade_core.presets.layer_by_layer`.
+    What each layer gets is said by :func:`vade_core.presets.layer_by_layer`; each begins with a
+    warm-up of its own.
     """
     pairs = layer_pairs(networks)
     *of_layers, of_the_whole = layer_by_layer(epochs, len(pairs))
@@ -108,11 +125,11 @@ def stacked(networks: Networks, epochs: int, rate: float) -> list[Phase]:
             loss=_layer_loss(networks, layer),
             modules=(networks,),
             parameters=partial(_layer_parameters, networks, layer),
-            learning_rate=partial(_constant, rate),
+            learning_rate=partial(warmed_up, rate, warm_up),
         )
         for layer in range(len(pairs))
     ]
-    return phases + autoencoder(networks, of_the_whole, rate)
+    return phases + autoencoder(networks, of_the_whole, rate, warm_up)
 
 
 def layer_pairs(networks: Networks) -> list[tuple[nn.Linear, nn.Linear]]:
@@ -155,7 +172,7 @@ def _layer_loss(networks: Networks, layer: int) -> BatchLoss:
     return loss
 
 
-PRETRAINING: dict[str, Callable[[Networks, int, float], list[Phase]]] = {
+PRETRAINING: dict[str, Callable[..., list[Phase]]] = {
     "autoencoder": autoencoder,
     "stacked": stacked,
     "vae": variational,

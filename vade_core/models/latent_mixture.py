@@ -41,8 +41,8 @@ class LatentMixture(VaDE):
         End to end, layer by layer and then end to end, or a VAE.
     start : {"gmm", "graph", "two-graphs", "kmeans", "umap"}
         How clusters are found on the latents.
-    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
-likelihood, observation_variance, batch_size, random_state, device, precision
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, pretrain_warm_up, \
+start_restarts, likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`.
 
     Attributes
@@ -94,8 +94,8 @@ class AEMixture(LatentMixture):
 
     Parameters
     ----------
-    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
-likelihood, observation_variance, batch_size, random_state, device, precision
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, pretrain_warm_up, \
+start_restarts, likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`.
     """
 
@@ -112,8 +112,8 @@ class VAEMixture(LatentMixture):
 
     Parameters
     ----------
-    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
-likelihood, observation_variance, batch_size, random_state, device, precision
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, pretrain_warm_up, \
+start_restarts, likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`; the VAE's epochs are ``pretrain_epochs``.
     """
 
@@ -132,8 +132,8 @@ class AEKMeans(LatentMixture):
 
     Parameters
     ----------
-    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, start_restarts, \
-likelihood, observation_variance, batch_size, random_state, device, precision
+    n_clusters, latent_dim, hidden, pretrain_epochs, pretrain_learning_rate, pretrain_warm_up, \
+start_restarts, likelihood, observation_variance, batch_size, random_state, device, precision
         As for :class:`vade_core.models.VaDE`.
 
     Attributes

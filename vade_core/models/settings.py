@@ -32,7 +32,9 @@ ALLOWED: dict[str, Any] = {
         _ONE_OR_MORE,
     ),
     **dict.fromkeys(
-        ("epochs", "pretrain_epochs", "clamped_epochs", "held_epochs", "renew_every"), _NONE_OR_MORE
+        ("epochs", "pretrain_epochs", "clamped_epochs", "held_epochs", "renew_every")
+        + ("pretrain_warm_up",),
+        _NONE_OR_MORE,
     ),
     **dict.fromkeys(
         ("learning_rate", "pretrain_learning_rate", "adam_eps", "decay", "concentration")

@@ -63,6 +63,9 @@ class VaDE(ClusterMixin, ElboSettings, LatentModel):
     pretrain_epochs : int
         Its epochs; ``stacked`` gives each layer a half of them first.
     pretrain_learning_rate : float
+    pretrain_warm_up : int
+        For the first so many of these epochs the rate is lower, and rises in equal steps
+        (:func:`vade_core.pretraining.warmed_up`); of each layer's, where they are ``stacked``.
     start : {"gmm", "graph", "two-graphs", "umap", "kmeans", "random"}
         The mixture's start on the pretrained latents: diagonal EM (the paper's), communities of
         their neighbour graph, the same with single samples moved by neighbours in the data as
@@ -128,6 +131,7 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
     pretraining: str = "autoencoder"
     pretrain_epochs: int = 10
     pretrain_learning_rate: float = 1e-3
+    pretrain_warm_up: int = 0
     start: str = "gmm"
     start_restarts: int = 10
     clamped_epochs: int = 0
@@ -209,8 +213,12 @@ learning_rate_floor, adam_eps, reconstruction_weight, kl_weight, random_state, d
         components = cache(partial(principal_components, samples, seed=self._seed))
         phases: list[Phase] = []
         if self.pretraining != "none" and self.pretrain_epochs:
-            pretrain = PRETRAINING[self.pretraining]
-            phases += pretrain(self.networks_, self.pretrain_epochs, self.pretrain_learning_rate)
+            phases += PRETRAINING[self.pretraining](
+                self.networks_,
+                self.pretrain_epochs,
+                self.pretrain_learning_rate,
+                self.pretrain_warm_up,
+            )
         if self.start != "random":
             start = STARTS[self.start]
             phases.append(
