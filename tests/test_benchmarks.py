@@ -649,7 +649,7 @@ def test_study_of_several_data_sets_side_by_side(
         cells.append(hand_made("robust-no-kl", seed, acc, start={"acc": start}))
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "digits"}]
     cells += [{**hand_made("robust-gmm-start", 0, 0.7), "dataset": "digits"}]
-    cells += [{**hand_made("robust-renewed", 0, 0.83, start={"acc": 0.7}), "dataset": "digits"}]
+    cells += [{**hand_made("robust-longer", 0, 0.83, start={"acc": 0.7}), "dataset": "digits"}]
     cells += [{**hand_made("robust", 0, 0.8), "dataset": "without-a-study"}]
     for cell, free in zip(cells, (15, 14, 2), strict=False):
         cell["curve"] = {"clamped": [0.9] * 15, "free": [0.9] * free}
@@ -666,7 +666,7 @@ def test_study_of_several_data_sets_side_by_side(
     ]
     assert lines_of(table, "GMM instead of the graph")[0][1:] == ["-10.00 (1)", "-"]
     # Its pretraining is another one, and so is its start.
-    renewed = lines_of(table, STUDY["robust-renewed"].title)
+    renewed = lines_of(table, STUDY["robust-longer"].title)
     assert [line[1] for line in renewed] == ["+3.00 (1)", "+13.00; 2.13 (1)"]
     assert lines_of(table, "labels by EM on the latents, not by gamma")[0][1:] == [
         "-2.00 (1)",

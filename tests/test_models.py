@@ -473,7 +473,7 @@ def test_configure_reads_defaults_from_registry_and_preset() -> None:
     assert config.parameters["start"] == "graph"
     assert config.parameters["random_state"] == 3
     assert config.likelihood == "bernoulli"
-    assert (config.parameters["clamped_epochs"], config.parameters["epochs"]) == (15, 30)
+    assert (config.parameters["clamped_epochs"], config.parameters["epochs"]) == (10, 14)
     short = configure(model="vade", dataset="digits", preset="robust", overrides={"epochs": 3})
     assert short.parameters["clamped_epochs"] == 2
     supervised = configure(model="lambda-hot", dataset="digits", clusters=7)
