@@ -138,14 +138,17 @@ RECORDINGS: tuple[Recording, ...] = (
         "vade-fails",
         "VaDE without a start",
         "No pretraining, no start, nothing held: clusters die.\n"
-        "The same model, data and settings as VaDE with ten clusters; pretraining, start and "
-        "holding are left out. A few clusters take most digits before the network can tell them "
-        "apart; the others lose theirs and never get them back.",
+        "The same model, data and settings as VaDE with ten clusters, and as many epochs in all; "
+        "pretraining, start and holding are left out. A few clusters take most digits before the "
+        "network can tell them apart; the others lose theirs and never get them back.",
         {
             "model": "vade",
             "clusters": 10,
             "preset": "robust",
-            "overrides": {"pretraining": "none", "start": "random", "clamped_epochs": 0},
+            "overrides": {
+                **{"pretraining": "none", "start": "random", "clamped_epochs": 0},
+                "epochs": 26,  # those of the pretraining as well
+            },
         },
     ),
     Recording(
