@@ -91,7 +91,7 @@ STUDY: dict[str, Recipe] = {
     f"{REFERENCE}-unguarded": Recipe("free to leave its start", REFERENCE, {"most_leaving": None}),
     # What `robust` was before: its cells are its own, with all that differs.
     f"{REFERENCE}-longer": Recipe(
-        "in 20 + 30 epochs, 15 held; not learnt or renewed; 0.25 of the reconstruction",
+        "the recipe before: 20 + 30 epochs, nothing learnt or renewed, 0.25 of the reconstruction",
         REFERENCE,
         as_preset={
             "pretrain_epochs": 20,
