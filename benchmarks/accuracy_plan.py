@@ -50,7 +50,8 @@ class Recipe:
 def _baseline(title: str, model: str, changes: Mapping[str, str]) -> Recipe:
     """A mixture on pretrained latents, with the pretraining that the preset gives this model."""
     own = {
-        **{"pretrain_learning_rate": 1e-3, "pretrain_warm_up": 0},
+        "pretrain_learning_rate": 1e-3,
+        "pretrain_warm_up": 0,
         **PRESETS[REFERENCE].parameters[model],
     }
     return Recipe(title, REFERENCE, changes, own, baseline=True)

@@ -63,7 +63,11 @@ CZERWONSKI = {
 }
 # Settings that change where VaDE starts from.
 OF_START = {
-    *("pretraining", "pretrain_epochs", "pretrain_learning_rate", "pretrain_warm_up", "start")
+    "pretraining",
+    "pretrain_epochs",
+    "pretrain_learning_rate",
+    "pretrain_warm_up",
+    "start",
 }
 MEAN_GOAL, MINIMUM_GOAL = 97.0, 96.0  # of robust on MNIST, in percent
 

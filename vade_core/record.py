@@ -146,7 +146,9 @@ RECORDINGS: tuple[Recording, ...] = (
             "clusters": 10,
             "preset": "robust",
             "overrides": {
-                **{"pretraining": "none", "start": "random", "clamped_epochs": 0},
+                "pretraining": "none",
+                "start": "random",
+                "clamped_epochs": 0,
                 "epochs": 26,  # those of the pretraining as well
             },
         },

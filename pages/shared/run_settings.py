@@ -17,7 +17,7 @@ WORDS: dict[str, str] = {
     "pretraining": "Pretraining",
     "pretrain_epochs": "Epochs of pretraining",
     "pretrain_learning_rate": "Learning rate of pretraining",
-    "pretrain_warm_up": "Epochs until it has risen to that",
+    "pretrain_warm_up": "Warm-up epochs of pretraining",
     "start": "Start of the mixture",
     "start_restarts": "Restarts of the start",
     "clamped_epochs": "Epochs with clusters held",
