@@ -238,14 +238,15 @@ def by_em(row: Row) -> Row:
 
 
 def wanted_seeds(row: Row, seeds: int | None) -> int:
-    """How many cells the row is to have."""
-    return seeds or SEEDS.get((row.dataset, str(row.cells[0]["row"])), SEEDS_ELSEWHERE)
+    """How many cells the row is to have; those that are there count, where fewer were asked for."""
+    asked = seeds or SEEDS.get((row.dataset, str(row.cells[0]["row"])), SEEDS_ELSEWHERE)
+    return max(asked, len(row.cells))
 
 
 def seeds_there(row: Row, seeds: int | None) -> str:
     """How many cells there are, and of how many where some are missing."""
     there, wanted = len(row.cells), wanted_seeds(row, seeds)
-    return str(there) if there >= wanted else f"{there} of {wanted} seeds"
+    return str(there) if there == wanted else f"{there} of {wanted} seeds"
 
 
 # -- Markdown ---------------------------------------------------------------------------------
