@@ -245,7 +245,7 @@ PRESETS: dict[str, Preset] = {
     "class": Preset(
         "class",
         "Class",
-        "Robust in a hurry, for a lesson: narrower, from two graphs, on large data pretrained less.",
+        "Robust in a hurry, for a lesson: narrower, from two graphs; less pretraining on large data.",
         {
             "vade": {
                 **_NARROWER,
