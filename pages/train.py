@@ -13,6 +13,7 @@ from pages.shared.front_door import enter_by_the_front_door
 from pages.shared.part_of_page import lead_to
 from pages.shared.run_choice import keep_run
 from pages.shared.session import fail
+from pages.shared.stages import plan_brief, planned_stages
 from pages.shared.train_settings import (
     draw_settings,
     draw_start,
@@ -106,8 +107,13 @@ write_link(shown)
 if shown and shown != st.session_state.get("train-kept"):
     st.session_state["train-kept"] = shown
     keep_run("train", shown)
+plan = planned(asked)
+if shown and asked and (words := plan_brief(asked["model"], plan)):
+    with place:  # what is shown beside it are the stages of another run
+        st.caption(f"Next: {words}")
 if starts:
     lead_to("train-results", f"start {starts}", below=NARROW)
 with live:
     # At rest it still looks now and then: somebody else may start a run.
-    st.fragment(draw_live, run_every=1 if mood else 5)(mood, planned(asked))
+    stages = planned_stages(asked["model"], plan) if asked else []
+    st.fragment(draw_live, run_every=1 if mood else 5)(mood, stages)

@@ -33,6 +33,7 @@ from pages.shared.run_map import cluster_words
 from pages.shared.run_settings import settings_query, settings_rows
 from pages.shared.stages import Stage, planned_stages, stages_brief, stages_line, stages_of
 from pages.shared.usual_settings import preset_words
+from pages.shared.verdict import verdict
 from vade_core.cli import main
 from vade_core.configure import chosen_parameters, configure
 from vade_core.control import Control
@@ -46,7 +47,7 @@ from vade_core.pretraining import stacked
 from vade_core.rebuild import load_dataset, load_model
 from vade_core.recorder import Recorder, create_run, send, steps_asked
 from vade_core.run_frames import PHASES
-from vade_core.runs import UNTRAINED, Run, RunConfig, list_runs
+from vade_core.runs import METRICS, UNTRAINED, Run, RunConfig, list_runs
 from vade_core.worker import Worker
 
 ROOT = Path(__file__).parents[1]
@@ -330,7 +331,7 @@ def config_of(**parameters: Any) -> RunConfig:
 def test_each_stage_says_what_it_took_and_found() -> None:
     assert stages_line(stages_of(config_of(), LINES)) == (
         "Pretraining: Autoencoder, 2 epochs, 4 s | Start: UMAP + mixture, 2 s, ACC 96.0 % by "
-        "itself, model's own clusters: 93.0 % | "
+        "itself, in the model: 93.0 % | "
         "Clusters held, 2 epochs, 4 s, ACC 96.2 % | "
         "Clusters free, 3 epochs, 6 s, ACC 97.5 %, 1 of 2 clusters used"
     )
@@ -416,7 +417,7 @@ def test_the_stage_that_holds_clusters_says_that_and_how_many_were_renewed() -> 
     lines = [dict(each) for each in LINES]
     held = [each for each in lines if each["phase"] == "clamped"]
     held[0]["renewed"], held[1]["renewed"] = 0.0123, 0.002
-    words = "On the way neighbours moved 1.2 %, then 0.2 % of the samples held."
+    words = "neighbours of another cluster were held in theirs, 1.2 %, then 0.2 % of all."
     assert [words in stage.more for stage in stages_of(config_of(), lines)] == [
         stage.title == "Clusters held" for stage in stages_of(config_of(), lines)
     ]
@@ -500,7 +501,8 @@ def test_the_starts_scores_stand_below_the_models_own(runs: Path, page: str) -> 
     for name in ("acc", "nmi", "rand_index"):
         now, before = (f"{100 * share:.1f}" for share in (lines[-1][name], start[f"start_{name}"]))
         gain, score = float(now) - float(before), f"start {before} %"
-        assert f"<span>{score}</span> <b>{gain:+.1f}</b>" in words
+        far = "vx-loss" if gain <= -1 else ""
+        assert f'<span>{score}</span> <b class="{far}">{gain:+.1f}</b>' in words
     assert "that of the start itself (UMAP + mixture)" in words
     for title in ("Pretraining: Autoencoder", "Start: UMAP + mixture", "Clusters held"):
         assert f"<b>{title}</b>" in words
@@ -539,7 +541,7 @@ def test_cards_and_the_time_machine_name_the_stages(runs: Path) -> None:
     assert f"<b>{100 * agreement:.1f} %</b>" in words
     words = said(opened("time-machine", run="whole"))
     seconds = session.duration(found["seconds"])
-    own = f"model's own clusters: {100 * found['acc']:.1f} %"
+    own = f"in the model: {100 * found['acc']:.1f} %"
     start = f"| Start: UMAP + mixture, {seconds}, ACC {100 * score:.1f} % by itself, {own} |"
     assert start in words
     assert "(cluster number " in words
@@ -592,14 +594,15 @@ def test_the_switches_follow_the_preset_until_they_are_touched(runs: Path) -> No
     app.selectbox(key="train-preset").select("paper")
     sound(app.run())
     assert switches(app) == as_preset("paper") == ("stacked", "gmm", False)
-    assert "differs from the preset" not in said(app)
-    choose(app, "pretraining", "none")
+    assert "Changed: the preset has" not in said(app)
     app.selectbox(key="train-preset").select("czerwonski")
     sound(app.run())
-    assert switches(app) == ("none", "gmm", False)
-    assert "differs from the preset: VAE" in said(app)
+    choose(app, "pretraining", "none")
+    assert "the preset has VAE." in said(app)
     choose(app, "pretraining", "vae")  # the preset's own: it is followed again
-    assert "differs from the preset" not in said(app)
+    assert "Changed: the preset has" not in said(app)
+    choose(app, "pretraining", "none")
+    # Whoever chooses a preset gets all that it says.
     app.selectbox(key="train-preset").select("robust")
     sound(app.run())
     assert switches(app) == as_preset("robust")
@@ -610,7 +613,8 @@ def test_switches_reach_the_run_and_the_link_and_go_back_to_the_preset(runs: Pat
     choose(app, "pretraining", "none")
     choose(app, "start", "kmeans")
     hold(app, False)
-    assert said(app).count("differs from the preset") == 3
+    assert said(app).count("Changed: the preset has ") == 3
+    assert "Changed: Pretraining, Start of the mixture and Clusters held.]" in said(app)
     assert not any(number.key == "train-pretrain_epochs" for number in app.number_input)
     assert not any(number.key == "train-clamped_epochs" for number in app.number_input)
     link = {"dataset": "digits", "pretraining": "none", "start": "kmeans", "clamped_epochs": "0"}
@@ -622,8 +626,48 @@ def test_switches_reach_the_run_and_the_link_and_go_back_to_the_preset(runs: Pat
     app.button(key="train-stages-back").click()
     sound(app.run())
     assert switches(app) == as_preset("robust")
-    assert not has_button(app, "train-stages-back")
+    assert app.button(key="train-stages-back").disabled
     assert not {"pretraining", "start", "clamped_epochs"} & link_of(app).keys()
+
+
+@pytest.mark.parametrize("by", ["button", "another preset"])
+def test_every_number_goes_back_to_the_preset(runs: Path, by: str) -> None:
+    numbers = {"epochs": 5, "pretrain_epochs": 11, "renew_every": 0, "agreement_weight": 7.0}
+    app = opened("train", dataset="digits", k="7", seed="3", hidden="50,20")
+    for name, value in numbers.items():
+        app.number_input(key=f"train-{name}").set_value(value)
+    sound(app.run())
+    named = "Epochs, Pretraining epochs, Weight of the disagreement with held clusters, Epochs "
+    named += "between renewals of held clusters, 0: never and Hidden widths"
+    assert f"Changed: {named}.]" in said(app)
+    assert "the preset has 96." in said(app)
+    if by == "button":
+        app.button(key="train-stages-back").click()
+    else:
+        app.selectbox(key="train-preset").select("class")
+    sound(app.run())
+    assert "Changed: the preset has" not in said(app)
+    assert "Changed: " not in said(app)
+    chosen = {"preset"} if by == "another preset" else set()
+    assert link_of(app).keys() == {"dataset", "k", "seed"} | chosen
+    start(app)
+    config = queued(runs)
+    assert (config.clusters, config.seed) == (7, 3)
+    usual = configure(dataset="digits", clusters=7, seed=3, preset=config.preset)
+    assert config.parameters == usual.parameters
+
+
+def test_a_number_without_use_says_why(runs: Path) -> None:
+    app = opened("train", dataset="digits")
+    held = usual_settings.usual_parameters("vade", "robust", "digits")["clamped_epochs"]
+    for name, value, words in [
+        ("renew_every", held, f"held for {held} epochs: they are never renewed"),
+        ("batch_size", 5000, "each epoch is a single step"),
+        ("pretrain_epochs", 0, "there is no pretraining"),
+    ]:
+        assert words not in said(app)
+        app.number_input(key=f"train-{name}").set_value(value)
+        assert words in said(sound(app.run()))
 
 
 def test_a_link_brings_the_switches_and_a_wrong_one_gets_a_sentence(runs: Path) -> None:
@@ -716,7 +760,7 @@ def test_a_single_epoch_cannot_be_held(runs: Path) -> None:
     app = opened("train", dataset="digits", epochs="1")
     assert hold_switch(app).disabled
     assert "A single epoch has to be free" in said(app)
-    assert "differs from the preset" not in said(app)
+    assert "Changed: the preset has" not in said(app)
 
 
 def test_the_switches_are_offered_by_parameters_and_not_by_name(
@@ -756,7 +800,12 @@ def test_what_is_planned_is_what_the_run_will_say(model: str) -> None:
 
 
 def test_a_presets_words_fit_the_model() -> None:
-    assert preset_words("vade", "robust", "mnist") == PRESETS["robust"].summary
+    said = PRESETS["robust"].summary
+    for data, numbers in {
+        "mnist": "12 epochs of pretraining, 14 epochs in batches of 256",
+        "digits": "96 epochs of pretraining, 14 epochs in batches of 64",
+    }.items():
+        assert preset_words("vade", "robust", data) == f"{said} On these data: {numbers}."
     for model in ("vae", "lambda-hot"):
         for name, preset in PRESETS.items():
             words = preset_words(model, name, "mnist")
@@ -896,11 +945,57 @@ def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
     assert found.failed == 0
 
 
+def test_a_training_that_lost_its_clusters_is_told_so_and_why() -> None:
+    def told(end: dict[str, Any], kmeans: float | None = None, **settings: Any) -> str:
+        start = {"phase": "start", "start_acc": 0.9, "start_agreement": 1.0}
+        if end.pop("unlabelled", False):
+            start.pop("start_acc")
+        start["start_acc"] = end.pop("start_acc", start.get("start_acc"))
+        lines = [start, {"phase": "train", "sizes": [3, 4, 5], **end}]
+        found = {} if kmeans is None else {"kmeans": {"acc": kmeans}}
+        usual = {"pretraining": "autoencoder", "start": "graph", "clamped_epochs": 2}
+        return verdict(config_of(**{**usual, **settings}), lines, found)
+
+    assert told({"acc": 0.91}) == ""
+    assert told({"acc": 0.86}) == ""
+    assert told({"acc": 0.91}, kmeans=0.7) == ""
+    left = told({"acc": 0.54, "sizes": [9, 0, 3]}, clamped_epochs=0)
+    assert "ACC fell from 90.0 % to 54.0 %, and 2 of 3 clusters still hold samples." in left
+    assert left.endswith("Nothing held the clusters while the networks learnt them.")
+    assert "at random" in told({"acc": 0.1, "sizes": [0, 12, 0]}, start="random", clamped_epochs=0)
+    assert "all samples are in one cluster" in told({"acc": 0.1, "sizes": [0, 12, 0]})
+    assert "untrained networks" in told({"acc": 0.2}, pretraining="none", clamped_epochs=0)
+    poor = told({"acc": 0.58, "start_acc": 0.57}, kmeans=0.76)
+    assert "ACC 57.0 %, where k-means on the raw data has 76.0 %" in poor
+    short = told({"acc": 0.58, "start_acc": 0.57}, kmeans=0.76, pretrain_epochs=2)
+    assert short.endswith("Its pretraining was short: 2 epochs, where the preset has 100.")
+    assert "neighbour graph" in told(
+        {"acc": 0.58, "start_acc": 0.57}, kmeans=0.76, start="gmm", pretrain_epochs=90
+    )
+    away = told({"unlabelled": True, "start_agreement": 0.6})
+    assert "only 60.0 % of the samples are in the cluster of the start" in away
+    assert told({"unlabelled": True, "start_agreement": 0.95}) == ""
+    # A model without a start, and a run without epochs of its own, cannot leave one.
+    assert verdict(RunConfig(**{**config_of().__dict__, "parameters": {}}), LINES) == ""
+    assert verdict(config_of(), LINES[:1]) == ""
+
+
+@pytest.mark.parametrize("page", ["train", "load"])
+def test_a_run_that_lost_its_clusters_says_so_on_its_page(runs: Path, page: str) -> None:
+    assert "in one cluster" not in said(opened(page, run="whole"))
+    found = Run(runs / "whole")
+    lines = found.metrics()
+    lines[-1].update(acc=0.1, sizes=[400, *[0] * 9])
+    (found.path / METRICS).write_text("".join(json.dumps(each) + "\n" for each in lines))
+    (warning,) = opened(page, run="whole").warning
+    assert "all samples are in one cluster" in warning.value
+
+
 def test_a_training_that_would_not_leave_its_start_says_so(runs: Path) -> None:
     run = Run(runs / "whole")
     lines = run.metrics()
     lines[-1]["undone"] = "<b>whatever a file says</b>"
     free = stages_of(run.config, lines, {"state": "finished"})[-1]
-    assert "ended early: it was leaving its start" in free.found
+    assert "ended early, to keep its start" in free.found
     assert "the last epoch was undone" in free.more
     assert "whatever" not in f"{free}"

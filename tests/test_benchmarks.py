@@ -366,7 +366,8 @@ def test_tables_number_by_number(tmp_path: Path) -> None:
 
     # A command for one seed beside cells of three counts the three.
     found = accuracy_tables.tables(read_cells(tmp_path), 1)
-    assert "3 of 3 seeds." in found and "3 of 1 seeds" not in found
+    assert "3 of 3 seeds." in found
+    assert "3 of 1 seeds" not in found
 
 
 def test_switches_without_the_whole_recipe_have_tables_of_their_seeds(tmp_path: Path) -> None:

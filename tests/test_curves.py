@@ -107,8 +107,8 @@ def test_the_baseline_is_a_labelled_line_and_absent_where_it_was_not_measured() 
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
-        ([], "begin with the first epoch"),
-        ([line("untrained", 0, 0)], "begin with the first epoch"),
+        ([], "begin when there are clusters"),
+        ([line("untrained", 0, 0)], "begin when there are clusters"),
         (LINES[:2], "after the pretraining"),
         ([line("train", 1, 3, loss=3.0)], "labels"),
     ],

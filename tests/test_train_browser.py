@@ -113,6 +113,7 @@ def test_a_zoom_survives_new_epochs_and_a_pause_holds_them(
     chart(page).wait_for()
     wait_for(lambda: epochs_shown(page) >= 12, "there are curves to zoom into")
 
+    chart(page).locator("svg").scroll_into_view_if_needed()
     box = chart(page).locator("svg").bounding_box()
     middle = box["y"] + box["height"] / 2
     page.mouse.move(box["x"] + 0.3 * box["width"], middle)
@@ -246,7 +247,7 @@ def test_what_is_switched_off_just_before_a_start_stays_off(
     for pause in (0, 40, 150, 300, 500):
         page.goto(app_server.url + LINK)
         page.get_by_role("radio", name="k-means", exact=True).click()
-        page.get_by_text("differs from the preset: ").wait_for()
+        page.get_by_text("Changed: the preset has Neighbour graph.").wait_for()
         page.evaluate(click_both, pause)
         wait_for(lambda: len(made(app_server) - known) == 1, "a run is there")
         (new,) = made(app_server) - known
@@ -295,7 +296,7 @@ def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: A
         assert 64 <= box["y"] <= 720 - box["height"], y
     page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_role("radio", name="k-means", exact=True).click()
-    page.get_by_text("differs from the preset: ").wait_for()
+    page.get_by_text("Changed: the preset has Neighbour graph.").wait_for()
     toggle = page.get_by_role("switch", name="3. Hold the clusters first")
     page.get_by_role("radio", name="Random", exact=True).click()
     page.get_by_text("A random start has no clusters to hold").wait_for()
@@ -306,7 +307,7 @@ def test_stages_are_switched_off_and_seen_to_pass(app_server: AppServer, page: A
     # While the page is drawn anew, the old switch may still stand below the new one.
     wait_for(lambda: switch.count() == 1, "there is one switch")
     switch.click()
-    page.get_by_text(re.compile(r"differs from the preset: \d+ of 5000 epochs")).wait_for()
+    page.get_by_text(re.compile(r"the preset has [\d,]+ of 5,000 epochs")).wait_for()
     page.get_by_role("button", name="Start", exact=True).click()
     strip = page.locator(".vx-stages")
     strip.get_by_text("Start: k-means").wait_for()

@@ -245,7 +245,7 @@ PRESETS: dict[str, Preset] = {
     "class": Preset(
         "class",
         "Class",
-        "Robust in a hurry, for a lesson: narrower, from two graphs; less pretraining on large data.",
+        "Robust in a hurry, for a lesson: a narrower layer, a start from two graphs, fewer epochs.",
         {
             "vade": {
                 **_NARROWER,

@@ -11,6 +11,7 @@ from pages.shared.compare_runs import (
     HEAD_STYLE,
     Compared,
     head_html,
+    head_words,
     lines_of_words,
     listed,
     noun_of,
@@ -113,7 +114,8 @@ def draw_maps(compared: Sequence[Compared], lens: str) -> None:
                    for f in found)  # fmt: skip
     colour = "label" if labelled else "cluster"
     across = 2 if len(compared) == 4 else len(compared)
-    lines = lines_of_words(compared, across)
+    said = head_words(compared)
+    lines = lines_of_words(said, across)
     above = 0 if len(compared) == 4 else ABOVE + (lines - 1) * LINE
     columns = []
     for first in range(0, len(compared), across):
@@ -121,7 +123,7 @@ def draw_maps(compared: Sequence[Compared], lens: str) -> None:
     drawn = []
     for i, (column, each) in enumerate(zip(columns, compared, strict=True)):
         with column:
-            st.html(head_html(each, lines))
+            st.html(head_html(each, said[i], lines))
             if _draw_map(each, found[i], places[i], colour, above):
                 drawn.append(places[i])
     if not drawn:

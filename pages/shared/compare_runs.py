@@ -10,9 +10,10 @@ from typing import Any
 
 import streamlit as st
 
-from pages.shared.run_cards import plain_label, title_of
+from pages.shared.run_cards import date_words, plain_label, title_of
 from pages.shared.run_choice import run_words
 from pages.shared.session import cached_metrics, fail, joined, model_title, open_run, percent
+from pages.shared.stages import stages_brief
 from vade_core.colours import PALETTE, text_on
 from vade_core.models import MODELS
 from vade_core.record import RECORDINGS
@@ -26,6 +27,7 @@ __all__ = [
     "compared_runs",
     "finds_clusters",
     "head_html",
+    "head_words",
     "lines_of_words",
     "listed",
     "model_words",
@@ -214,6 +216,7 @@ def _told_apart(summaries: Sequence[Summary]) -> list[str]:
         lambda s: f", K = {s['clusters']}",
         lambda s: f", {s['preset']}",
         lambda s: f", seed {s['seed']}",
+        lambda s: f", {date_words(s['created'])}",
         lambda s: f", {s['id']}",
     )
     short = [title_of(s) for s in summaries]
@@ -276,18 +279,28 @@ HEAD_STYLE = """
 """
 
 
-def lines_of_words(compared: Sequence[Compared], across: int) -> int:
+def head_words(compared: Sequence[Compared]) -> list[str]:
+    """A sentence for each run: what its model is, or among runs of one model its stages."""
+    models = [model_words(each.run.config.model) for each in compared]
+    if len(set(models)) > 1 or len(compared) < 2:
+        return models
+    stages = [stages_brief(each.run.config, cached_metrics(each.run)) for each in compared]
+    return stages if any(stages) else models
+
+
+def lines_of_words(words: Sequence[str], across: int) -> int:
     """How many lines the longest of the runs' sentences takes, so many beside one another."""
-    longest = max(len(model_words(each.run.config.model)) for each in compared)
-    return 1 if longest <= LETTERS_ACROSS // across else 2
+    return 1 if max(map(len, words)) <= LETTERS_ACROSS // across else 2
 
 
-def head_html(each: Compared, lines: int = 1) -> str:
-    """What stands above a run's map: its sign, its name, its ACC, and what its model is.
+def head_html(each: Compared, words: str, lines: int = 1) -> str:
+    """What stands above a run's map: its sign, its name, its ACC, and a sentence.
 
     Parameters
     ----------
     each : Compared
+    words : str
+        Of `head_words`.
     lines : int
         How many are kept for the sentence, so that the maps below begin on one level.
     """
@@ -301,7 +314,7 @@ def head_html(each: Compared, lines: int = 1) -> str:
         f'{each.sign}</span><span class="cp-title" title="{html.escape(each.title)}">'
         f'{html.escape(each.title)}</span><span class="cp-acc">{said}</span></div>'
         f'<div class="cp-words" style="height:{1.25 * lines}em">'
-        f"{html.escape(model_words(each.run.config.model))}</div>"
+        f"{html.escape(words)}</div>"
         "</div>"
     )
 

@@ -60,6 +60,18 @@ TERMS: dict[str, str] = {
 }
 """Loss terms that have a name of their own; others go by their key."""
 
+TERMS_WORDS = (
+    "A nat is a unit of information, as a bit is: 1.44 bits. Lower is better.  \n"
+    "**Reconstruction**: how badly the decoder rebuilds a sample from its latents.  \n"
+    "**Latent KL**: how far a sample's latents lie from where the prior expects them: near the "
+    "Gaussian of its cluster.  \n"
+    "**Cluster KL**: how much more surely a sample belongs to a cluster than the clusters' weights "
+    "say beforehand.  \n"
+    "**Disagreement with held clusters**: how unlikely the model's own clusters find the one in "
+    "which a sample is held."
+)
+"""What the terms of VaDE's loss count; those that other models share mean the same there."""
+
 # Numbers of a line that are no terms of the loss.
 _NO_TERMS = {"report", "epoch", "epochs", "stage", "seconds", "elapsed", "loss", "val_loss"}
 _NO_TERMS |= {"acc", "nmi", "rand_index", "ari", "purity", "frame", "recall", "start_agreement"}
@@ -112,7 +124,7 @@ def draw_losses(
     parameters : mapping, optional
         The model's; where they weight the terms, a sentence says how.
     """
-    st.subheader("Loss, in nats a sample")
+    st.subheader("Loss, in nats a sample", help=TERMS_WORDS)
     if words := weighting_words(parameters or {}):
         st.caption(words)
     draw_spec(loss_spec(lines), key, height)
@@ -229,7 +241,7 @@ def _start_marks(lines: Sequence[Line]) -> list[Spec]:
 
 def _why_no_scores(lines: Sequence[Line]) -> str:
     if not lines:
-        return "The curves begin with the first epoch."
+        return "Scores begin when there are clusters."
     if all(line["phase"] == "pretrain" for line in lines):
         return "Scores begin when there are clusters, after the pretraining."
     return "No labels: ACC, NMI and RI need them."
@@ -269,7 +281,7 @@ def loss_spec(lines: Sequence[Line]) -> Spec:
         title = TERMS.get(key, key.replace("_", " ").capitalize())
         panels.append(_panel(title, [_series("", key, lines, colour, "")]))
     if not panels:
-        words = "The curves begin with the first epoch."
+        words = "Losses begin with the first epoch."
         if lines:
             words += " A model without epochs has none."
         panels = [{**_panel("Loss", []), "empty": words}]

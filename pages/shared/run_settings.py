@@ -32,7 +32,7 @@ WORDS: dict[str, str] = {
     "adam_eps": "Adam's epsilon",
     "reconstruction_weight": "Weight of the reconstruction",
     "kl_weight": "Weight of the KL terms",
-    "agreement_weight": "Weight of agreeing while held",
+    "agreement_weight": "Weight of the disagreement with held clusters",
     "renew_every": "Held epochs between renewals",
     "strength": "Lambda",
     "beta": "Beta",

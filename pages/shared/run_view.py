@@ -36,6 +36,7 @@ from pages.shared.session import (
     percent,
 )
 from pages.shared.stages import SCORES, draw_stages, has_epochs, start_agreement
+from pages.shared.verdict import verdict
 from vade_core.runs import NOT_OWN, UNTRAINED, Run, RunError
 
 TIME_MACHINE = "pages/time-machine.py"
@@ -84,6 +85,9 @@ def draw_summary(run: Run, status: dict[str, Any]) -> None:
     if words := words_about_start(run.config, lines):
         st.caption(words)
     draw_stages(run.config, lines, status)
+    ended = status["state"] in ("finished", "stopped")
+    if ended and (wrong := verdict(run.config, lines, cached_baseline(run))):
+        st.warning(wrong, icon=":material/report:")
     classes, purity = run.config.class_names, last.get("purity")
     if classes is not None and len(classes) != run.config.clusters and purity is not None:
         st.caption(words_about_k(run.config.clusters, len(classes)) + purity_words(purity))

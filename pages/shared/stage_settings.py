@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.shared.late_words import change, first_value, put_right
 from pages.shared.stages import PRETRAININGS, STARTS, method_words
-from pages.shared.usual_settings import STAGE_PARAMETERS, has_stages, key_of
+from pages.shared.usual_settings import has_stages, key_of
 from vade_core.initialise import STARTS as KNOWN_STARTS
 from vade_core.presets import PRESETS
 from vade_core.pretraining import PRETRAINING as KNOWN_PRETRAINING
@@ -27,8 +27,8 @@ START_WORDS = (
     "data then move single samples. From random values the mixture usually collapses at once."
 )
 HOLD_WORDS = (
-    "Each sample stays in its start's cluster while the networks learn. When off, the first epochs "
-    "lose part of what the start found."
+    "At first VaDE does not choose clusters itself: it learns those that the start gave. When off, "
+    "the first epochs lose part of what the start found."
 )
 
 STYLE = """
@@ -100,7 +100,8 @@ def draw_stage_settings(
     """
     if not has_stages(usual):
         return {}, []
-    whole = int(usual["epochs"] if epochs is None else epochs)
+    # A number that is out of range is answered elsewhere: the stages stay as they were.
+    whole = int(usual["epochs"] if epochs is None or epochs < 1 else epochs)
     asked: dict[str, Any] = {}
     reasons: list[str] = []
     st.html(STYLE)
@@ -113,14 +114,6 @@ def draw_stage_settings(
         if "clamped_epochs" in usual:
             found, reasons = _draw_hold(usual, whole, asked.get("start", usual.get("start")))
             asked |= found
-        if asked:
-            st.button(
-                "Back to the preset",
-                icon=":material/undo:",
-                key="train-stages-back",
-                on_click=_go_back,
-                width="stretch",
-            )
     return asked, reasons
 
 
@@ -141,7 +134,7 @@ def _draw_choice(name: str, label: str, usual: Mapping[str, Any], words: str) ->
     st.caption(words)
     if value == preset:
         return {}
-    _mark(method_words(titles, preset))
+    mark_difference(method_words(titles, preset))
     return {name: value}
 
 
@@ -174,22 +167,25 @@ def _draw_hold(
     st.caption(why or HOLD_WORDS)
     if why:
         return ({"clamped_epochs": 0} if preset or held else {}), []
-    if held:
-        st.caption(f"Held for the first {held} of {epochs} epochs; More settings has the number.")
+    if 0 < held < epochs:
+        st.caption(
+            f"Held for the first {held:,} of {epochs:,} epochs; More settings has the number."
+        )
     if held == preset:
         return {}, []
-    _mark(f"{preset} of {epochs} epochs" if preset else "Off")
+    mark_difference(f"{preset:,} of {epochs:,} epochs" if preset else "Off")
     if held >= epochs:
         sentence = (
-            f"Clusters held for {held} of {epochs} epochs are never set free: hold them for fewer, "
-            "or train for more."
+            f"Clusters held for {held:,} of {epochs:,} epochs are never set free: hold them for "
+            "fewer, or train for more."
         )
         return {"clamped_epochs": held}, [sentence]
     return {"clamped_epochs": held}, []
 
 
-def _mark(preset: str) -> None:
-    st.markdown(f":orange-badge[differs from the preset: {preset}]")
+def mark_difference(preset: str) -> None:
+    """Say below a setting that was changed what the preset has."""
+    st.caption(f":orange[Changed: the preset has {preset}.]")
 
 
 # --- What the switches do. They are called before anything is drawn. ------------------------------
@@ -215,8 +211,3 @@ def _take_hold(key: str, preset: int, epochs: int) -> None:
     elif not preset:
         held = None
     change(key_of("clamped_epochs"), held)
-
-
-def _go_back() -> None:
-    for name in STAGE_PARAMETERS:
-        change(key_of(name), None)

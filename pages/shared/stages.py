@@ -285,10 +285,14 @@ def _title(phase: str, parameters: Mapping[str, Any]) -> str:
 
 def _means(phase: str, parameters: Mapping[str, Any]) -> str:
     words = MEANINGS.get(phase, "")
-    return f"{words}, renewed on the way" if phase == "clamped" and _renews(parameters) else words
+    if phase == "clamped" and renews(parameters):
+        return "the model learns the start's clusters, renewed on the way"
+    if phase == "free" and is_number(parameters.get("most_leaving")):
+        return "the model may move a few samples"
+    return words
 
 
-def _renews(parameters: Mapping[str, Any]) -> bool:
+def renews(parameters: Mapping[str, Any]) -> bool:
     """Whether the held clusters are renewed at least once."""
     every, held = (parameters.get(name) for name in ("renew_every", "clamped_epochs"))
     return is_number(every) and is_number(held) and 0 < every < held
@@ -322,7 +326,7 @@ def _found(phase: str, own: Sequence[Line]) -> tuple[tuple[str, ...], str]:
     if is_number(accuracy):
         found.append(f"ACC {percent(accuracy)}{' by itself' if phase == 'start' else ''}")
         if phase == "start" and is_number(line.get("acc")):
-            found.append(f"model's own clusters: {percent(line['acc'])}")
+            found.append(f"in the model: {percent(line['acc'])}")
     agreement = start_agreement(line)
     if phase != "start" and agreement is not None and not found:
         found.append(f"{percent(agreement)} as the start had them")
@@ -335,7 +339,7 @@ def _found(phase: str, own: Sequence[Line]) -> tuple[tuple[str, ...], str]:
         if is_number(information := line.get("edge_information")):
             found.append(f"edge information {information:.3f} nats")
     if line.get("undone"):
-        found.append("ended early: it was leaving its start" if phase == "free" else "ended early")
+        found.append("ended early, to keep its start" if phase == "free" else "ended early")
     if sizes and (empty := sum(size == 0 for size in sizes)):
         found.append(f"{len(sizes) - empty} of {len(sizes)} clusters used")
     return tuple(found), _more(phase, own, agreement, sizes)
@@ -350,12 +354,15 @@ def _more(phase: str, own: Sequence[Line], agreement: float | None, sizes: Seque
         parts.append(f"{why}: the last epoch was undone, and the training ended.")
     if phase == "start" and is_number(line.get("acc")):
         parts.append(
-            "By itself: the groups that it found. The model's own clusters were set by them; they "
-            f"begin with an ACC of {percent(line['acc'])}."
+            "By itself: the groups that it found. Each of them became a cluster of the model; as "
+            f"these choose for each sample, ACC begins with {percent(line['acc'])}."
         )
     if moved := [each["renewed"] for each in own if is_number(each.get("renewed"))]:
         shares = ", then ".join(percent(share) for share in moved)
-        parts.append(f"On the way neighbours moved {shares} of the samples held.")
+        parts.append(
+            "Renewed on the way: samples among neighbours of another cluster were held in theirs, "
+            f"{shares} of all."
+        )
     if agreement is not None:
         parts.append(f"In the cluster that the start gave them: {percent(agreement)}.")
     if phase == "start" and is_number(line.get("log_likelihood")):
@@ -380,7 +387,7 @@ STYLE = """
 <style>
 .vx-stages { display: grid; gap: .5rem .6rem; margin: .1rem 0 .3rem;
   grid-template-columns: repeat(auto-fit, minmax(9.6rem, 1fr)); }
-.vx-stages > div { padding: .45rem .75rem .5rem;
+.vx-stages > div { padding: .45rem .75rem .5rem; min-height: 7.75rem; box-sizing: border-box;
   border-radius: .5rem; border: 1px solid color-mix(in srgb, currentColor 18%, transparent);
   border-left: .28rem solid color-mix(in srgb, currentColor 45%, transparent); line-height: 1.35; }
 .vx-stages b { font-weight: 600; display: block; }
@@ -435,6 +442,27 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
             parts.append(f"{_BRIEF[phase]} {len(own)}")
     begun = any(line["phase"] != UNTRAINED for line in lines)
     return " → ".join(parts) if len(plan) > 1 and begun else ""
+
+
+def plan_brief(model: str, parameters: Mapping[str, Any]) -> str:
+    """What a training would go through, as short as it can be understood.
+
+    Examples
+    --------
+    >>> settings = {"pretraining": "none", "start": "graph", "clamped_epochs": 2, "epochs": 5}
+    >>> plan_brief("vade", settings)
+    'no pretraining → Neighbour graph → held 2 → free 3'
+    """
+    whole = _with_own(model, parameters)
+    parts = []
+    for phase, epochs in (plan := _plan(whole)).items():
+        if epochs == 0:
+            parts.append(_BRIEF_OFF[phase])
+        elif phase == "start":
+            parts.append(_start_words(whole))
+        else:
+            parts.append(f"{_BRIEF[phase]}{'' if epochs is None else f' {epochs:,}'}")
+    return " → ".join(parts) if len(plan) > 1 else ""
 
 
 def meanings_of(stages: Sequence[Stage]) -> str:

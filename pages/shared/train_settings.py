@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ import streamlit as st
 
 from pages.shared.figures import words_about_k
 from pages.shared.lasting_click import lasting_button
-from pages.shared.late_words import forget, lags, write_down
+from pages.shared.late_words import change, forget, lags, write_down
 from pages.shared.own_uploads import (
     choose_arrived,
     dataset_entries,
@@ -25,11 +25,16 @@ from pages.shared.session import (
     fail,
     held_notes,
     job_manager,
+    joined,
     read_summaries,
     roots,
 )
-from pages.shared.stage_settings import draw_stage_settings, options_of, usual_held
-from pages.shared.stages import Stage, planned_stages
+from pages.shared.stage_settings import (
+    draw_stage_settings,
+    mark_difference,
+    options_of,
+    usual_held,
+)
 from pages.shared.usual_settings import (
     STAGE_PARAMETERS,
     key_of,
@@ -51,41 +56,171 @@ DEFAULT_LENSES = ["tsne", "pca"]
 
 @dataclass(frozen=True)
 class Setting:
-    """A constructor parameter that a person may set; empty means what model and preset say."""
+    """A constructor parameter that a person may set; empty means what model and preset say.
+
+    Attributes
+    ----------
+    label : str
+    low, high : float
+        From where to where.
+    whole : bool
+    words : str
+        What it does, for whoever asks.
+    """
 
     label: str
     low: float = 1
     high: float = 100_000
     whole: bool = True
+    words: str = ""
+
+
+def _weight(label: str, words: str) -> Setting:
+    return Setting(label, 0.0, 1000.0, whole=False, words=words)
 
 
 SETTINGS: dict[str, Setting] = {
-    "pretrain_epochs": Setting("Pretraining epochs", 0, 1000),
-    "clamped_epochs": Setting("Epochs with clusters held", 0, 1000),
-    "latent_dim": Setting("Latent size", 1, 1000),
-    "batch_size": Setting("Batch size", 1, 100_000),
-    "learning_rate": Setting("Learning rate", 1e-6, 1.0, whole=False),
-    "strength": Setting("Lambda", 0.0, 1000.0, whole=False),
-    "beta": Setting("Beta", 0.0, 1000.0, whole=False),
-    "held_epochs": Setting("Epochs with centres held", 0, 1000),
-    "reconstruction_weight": Setting("Weight of the reconstruction", 0.0, 1000.0, whole=False),
-    "kl_weight": Setting("Weight of the KL terms", 0.0, 1000.0, whole=False),
-    "agreement_weight": Setting("Weight of agreeing while held", 0.0, 1000.0, whole=False),
-    "renew_every": Setting("Renew held clusters every so many epochs, 0: never", 0, 1000),
-    "style_dim": Setting("Size of the style", 1, 1000),
-    "n_codes": Setting("Continuous codes", 1, 1000),
-    "information_weight": Setting("Weight of the cluster's code", 0.0, 1000.0, whole=False),
-    "code_weight": Setting("Weight of the continuous codes", 0.0, 1000.0, whole=False),
-    "minimum_information": Setting("Minimum information, nats", 0.0, 100.0, whole=False),
-    "concentration": Setting("Concentration of the weights", 1e-3, 1000.0, whole=False),
-    "separation": Setting("Distance of the prior means", 0.0, 100.0, whole=False),
-    "n_neighbours": Setting("Samples of a clique", 2, 1000),
-    "regularisation": Setting("Regularisation", 1e-9, 1e9, whole=False),
-    "most_samples": Setting("Samples clustered at most", 20, 1_000_000),
-    "tolerance": Setting("Changes that end the training, share", 0.0, 1.0, whole=False),
+    "pretrain_epochs": Setting(
+        "Pretraining epochs",
+        0,
+        1000,
+        words="How often the networks go through the samples before there are clusters. Small data "
+        "get more of them, so that there are as many steps.",
+    ),
+    "clamped_epochs": Setting(
+        "Epochs with clusters held",
+        0,
+        1000,
+        words="For so many epochs the model learns the clusters that the start gave; from then on "
+        "it chooses by itself.",
+    ),
+    "latent_dim": Setting(
+        "Latent size",
+        1,
+        1000,
+        words="How many numbers stand for a sample in the latent space.",
+    ),
+    "batch_size": Setting(
+        "Batch size",
+        1,
+        100_000,
+        words="How many samples the networks see before each step of the training.",
+    ),
+    "learning_rate": Setting(
+        "Learning rate",
+        1e-6,
+        1.0,
+        whole=False,
+        words="How far each step goes. The pretraining has its own.",
+    ),
+    "strength": _weight(
+        "Lambda", "How far from the middle the classes' Gaussians stand: at 0 all are one."
+    ),
+    "beta": _weight("Beta", "How much the KL term counts: 1 is a plain VAE."),
+    "held_epochs": Setting(
+        "Epochs with centres held",
+        0,
+        1000,
+        words="For so many epochs the centres of the clusters stay where they began.",
+    ),
+    "reconstruction_weight": _weight(
+        "Weight of the reconstruction",
+        "How much it counts that samples are rebuilt well: 1 in the paper. Less keeps the clusters "
+        "of the start together, more makes sharper samples.",
+    ),
+    "kl_weight": _weight(
+        "Weight of the KL terms",
+        "How much it counts that latents lie where the clusters' Gaussians are: 1 in the paper.",
+    ),
+    "agreement_weight": _weight(
+        "Weight of the disagreement with held clusters",
+        "While clusters are held: how much it counts that the model's own clusters agree with "
+        "them. At 0 only the samples are told, and the networks need not learn their clusters.",
+    ),
+    "renew_every": Setting(
+        "Epochs between renewals of held clusters, 0: never",
+        0,
+        1000,
+        words="Every so many held epochs, a sample whose neighbours are of another cluster is held "
+        "in theirs from then on.",
+    ),
+    "style_dim": Setting(
+        "Size of the style", 1, 1000, words="How many numbers say what the cluster does not."
+    ),
+    "n_codes": Setting(
+        "Continuous codes",
+        1,
+        1000,
+        words="How many numbers beside the cluster can be read back from a sample.",
+    ),
+    "information_weight": _weight(
+        "Weight of the cluster's code",
+        "How much it counts that the cluster can be read back from a sample.",
+    ),
+    "code_weight": _weight(
+        "Weight of the continuous codes",
+        "How much it counts that the codes can be read back from a sample.",
+    ),
+    "minimum_information": Setting(
+        "Minimum information, nats",
+        0.0,
+        100.0,
+        whole=False,
+        words="Below it, telling clusters apart costs nothing: so that not all become one.",
+    ),
+    "concentration": Setting(
+        "Concentration of the weights",
+        1e-3,
+        1000.0,
+        whole=False,
+        words="Low: a few of the weights take most. High: all are alike.",
+    ),
+    "separation": Setting(
+        "Distance of the prior means",
+        0.0,
+        100.0,
+        whole=False,
+        words="How far from the middle the clusters' Gaussians are.",
+    ),
+    "n_neighbours": Setting(
+        "Samples of a clique",
+        2,
+        1000,
+        words="So many are looked at together: each sample and its nearest neighbours.",
+    ),
+    "regularisation": Setting(
+        "Regularisation",
+        1e-9,
+        1e9,
+        whole=False,
+        words="Keeps the model of each clique from following its few samples too closely.",
+    ),
+    "most_samples": Setting(
+        "Samples clustered at most",
+        20,
+        1_000_000,
+        words="Of more samples so many are clustered; the others are treated as new ones.",
+    ),
+    "tolerance": Setting(
+        "Changes that end the training, share",
+        0.0,
+        1.0,
+        whole=False,
+        words="The training ends when fewer samples than this share change their cluster.",
+    ),
 }
-EPOCHS = Setting("Epochs", 1, 100_000)
-SEED = Setting("Seed", 0, 2**32 - 1)
+EPOCHS = Setting(
+    "Epochs",
+    1,
+    100_000,
+    words="How often the model goes through the samples. Pretraining is not counted.",
+)
+SEED = Setting(
+    "Seed",
+    0,
+    2**32 - 1,
+    words="Where chance begins: the same seed and settings give the same training.",
+)
 FREE = Setting("K", 1, 1000)
 # Held notes: how many trainings were started ("starts"); the run "to_show" from now on, None for
 # whichever trains; the one that is "gone" from the queue; whether the whole page is to run "again";
@@ -307,6 +442,8 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         list(PRESETS),
         format_func=lambda name: PRESETS[name].title,
         key=key_of("preset"),
+        on_change=_back_to_preset,
+        help="  \n".join(f"**{one.title}**: {one.summary}" for one in PRESETS.values()),
         **keep,
     )
     subset = st.session_state.get(key_of("subset"))
@@ -318,11 +455,12 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     if "epochs" in usual:  # a baseline has none
         epochs = overrides["epochs"] = _draw_number(left, "epochs", EPOCHS, usual["epochs"])
         left = right
-    seed = left.number_input(SEED.label, step=1, key=key_of("seed"), **keep)
+    seed = left.number_input(SEED.label, step=1, key=key_of("seed"), help=SEED.words, **keep)
     checked += [(EPOCHS, epochs), (SEED, seed)]
     place = st.container(key="train-place")
     stages, reasons = draw_stage_settings(usual, epochs)
     overrides |= stages
+    differing = st.container(key="train-differing", gap="xsmall")
     with st.expander("More settings"):
         st.caption("An empty field keeps what is shown in grey.")
         subset = st.number_input(
@@ -346,12 +484,17 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
                     standard = usual_held(usual, int(epochs or usual["epochs"]))
                 overrides[name] = _draw_number(st, name, setting, standard)
                 checked.append((setting, overrides[name]))
+                if name != "clamped_epochs":  # is marked at its switch
+                    _mark_number(overrides[name], standard)
+                if words := _no_use(name, overrides, usual, subset or known.n_samples):
+                    st.caption(words)
         widths = ""
         if "hidden" in usual:
             widths = st.text_input(
                 "Hidden widths",
                 placeholder=",".join(str(width) for width in usual["hidden"]),
                 key=key_of("hidden"),
+                help="Units of each layer between a sample and its latents, the first one first.",
                 **keep,
             )
         lenses = st.multiselect(
@@ -374,6 +517,8 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         overrides["hidden"] = parse_widths(widths or "")
     except ValueError as error:
         reasons.append(str(error))
+    with differing:
+        _draw_way_back(_differences(usual, overrides))
     if reasons or unlabelled:
         return place, None, reasons
     own = own_path(dataset)
@@ -409,6 +554,73 @@ def _is_needed(name: str, usual: Mapping[str, Any], stages: Mapping[str, Any]) -
     return True
 
 
+# What the stages are called where they differ from the preset, beside the labels of the numbers.
+_LABELS = {
+    "epochs": EPOCHS.label,
+    "hidden": "Hidden widths",
+    "pretraining": "Pretraining",
+    "start": "Start of the mixture",
+    "clamped_epochs": "Clusters held",
+}
+
+
+def _differences(usual: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[str]:
+    """What is set otherwise than the preset has it, as people call it."""
+    epochs = int(overrides.get("epochs") or usual.get("epochs") or 0)
+    found = []
+    for name, value in overrides.items():
+        standard = usual[name]
+        if name == "clamped_epochs":
+            standard = usual_held(usual, epochs)
+        if isinstance(standard, tuple):
+            standard = list(standard)
+        if value is not None and value != standard:
+            found.append(_LABELS.get(name) or SETTINGS[name].label)
+    return found
+
+
+def _draw_way_back(differing: Sequence[str]) -> None:
+    """Say what differs from the preset, wherever it is set, with a button that puts it right.
+
+    It is always there: one that came with the first difference would move the field in hand.
+    """
+    st.button(
+        "Back to the preset",
+        icon=":material/undo:",
+        key="train-stages-back",
+        on_click=_back_to_preset,
+        disabled=not differing,
+        width="stretch",
+    )
+    if not differing:
+        st.caption("All is as the preset has it.")
+    else:
+        st.caption(f":orange[Changed: {joined(differing)}.]")
+
+
+def _mark_number(value: float | None, usual: Any) -> None:
+    if value is not None and value != usual:
+        mark_difference(f"{usual:g}")
+
+
+def _no_use(
+    name: str, overrides: Mapping[str, Any], usual: Mapping[str, Any], n_samples: float
+) -> str:
+    """Why a number that was set does not do what it says; nothing where it does."""
+    value = overrides.get(name)
+    if name == "batch_size" and value is not None and value > n_samples:
+        return "That is more than there are samples: each epoch is a single step."
+    if name == "pretrain_epochs" and value == 0:
+        return "Without epochs there is no pretraining."
+    if name == "renew_every" and value:
+        epochs = int(overrides.get("epochs") or usual["epochs"])
+        held = overrides.get("clamped_epochs")
+        held = usual_held(usual, epochs) if held is None else held
+        if value >= held:
+            return f"Clusters are held for {_written(held)} epochs: they are never renewed."
+    return ""
+
+
 def _follow_classes(classes: int | None) -> None:
     """Let K go on being the number of classes when other data are chosen; another K stays."""
     if classes is None or not 1 <= classes <= FREE.high:
@@ -425,7 +637,12 @@ def _follow_classes(classes: int | None) -> None:
 
 def _draw_k(keep: dict[str, Any], classes: int | None) -> int:
     chosen = st.segmented_control(
-        "Clusters, K", [*MAIN_K, FREE_K], key=key_of("k"), required=True, **keep
+        "Clusters, K",
+        [*MAIN_K, FREE_K],
+        key=key_of("k"),
+        required=True,
+        help="How many clusters the model is to find.",
+        **keep,
     )
     if chosen in MAIN_K:
         k = int(chosen)
@@ -446,22 +663,26 @@ def _draw_number(place: Any, name: str, setting: Setting, usual: Any) -> float |
         format=None if setting.whole else "%g",
         placeholder=f"{usual:g}",
         key=key_of(name),
+        help=setting.words or None,
         persist_state="session",
     )
 
 
-def planned(asked: Mapping[str, Any] | None) -> list[Stage]:
-    """The stages that what is asked for would go through; none where it cannot be started."""
+def _back_to_preset() -> None:
+    """Let everything that a preset says be as the chosen one has it."""
+    for name in ("epochs", "hidden", *SETTINGS, *STAGE_PARAMETERS):
+        change(key_of(name), defaults()[name])
+
+
+def planned(asked: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The settings that a training would have; none where it cannot be started."""
     if asked is None:
-        return []
+        return {}
     n_samples = asked["subset"] or entry_of(st.session_state[key_of("dataset")]).n_samples
     try:
-        parameters = chosen_parameters(
-            asked["model"], asked["preset"], n_samples, asked["overrides"]
-        )
+        return chosen_parameters(asked["model"], asked["preset"], n_samples, asked["overrides"])
     except ValueError:  # Start says why
-        return []
-    return planned_stages(asked["model"], parameters)
+        return {}
 
 
 def draw_start(place: Any, asked: dict[str, Any] | None) -> int:

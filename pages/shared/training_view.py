@@ -20,6 +20,7 @@ from pages.shared.figures import (
     words_about_k,
     words_about_start,
 )
+from pages.shared.run_cards import date_words
 from pages.shared.run_map import draw_run_map
 from pages.shared.session import (
     cached_baseline,
@@ -33,10 +34,19 @@ from pages.shared.session import (
     model_title,
     open_run,
 )
-from pages.shared.stages import Stage, draw_stages, has_epochs, has_networks, stages_html
+from pages.shared.stages import (
+    Stage,
+    draw_stages,
+    has_epochs,
+    has_networks,
+    renews,
+    stages_html,
+)
 from pages.shared.step_button import step_button
 from pages.shared.train_settings import NOTES, jobs, shown_id
+from pages.shared.verdict import verdict
 from vade_core.models import MODELS
+from vade_core.presets import PRESETS
 from vade_core.recorder import delete_run
 from vade_core.runs import RUNNING_STATES, UNTRAINED, Run, RunError
 
@@ -109,8 +119,9 @@ def _draw_nothing_yet(planned: Sequence[Stage], places: dict[str, Any]) -> None:
     if planned:
         places["stages"].html(stages_html(planned))
     places["words"].container(key="train-nothing").markdown(
-        "Choose a model and press **Start**. The map begins with the untrained networks, the "
-        "curves begin with the first epoch.  \nTraining goes on if you leave or reload this page."
+        "Choose a model and press **Start**. The map begins with the untrained networks, losses "
+        "with the first epoch, scores when there are clusters.  \nTraining goes on if you leave or "
+        "reload this page."
     )
 
 
@@ -130,6 +141,8 @@ def _draw_head(
     begun = any(line["phase"] != UNTRAINED for line in lines)
     said = _waiting_words(run, active, queue) if state == "queued" else words_of(status, begun)
     places["words"].markdown(said)
+    if state in ("finished", "stopped") and (wrong := verdict(config, lines, cached_baseline(run))):
+        places["words"].warning(wrong, icon=":material/report:")
     if state == "failed":
         with places["error"]:
             fail(str(status.get("error") or "It failed without a word."))
@@ -157,6 +170,8 @@ def _draw_head(
             st.caption(words)
     with places["stages"]:
         draw_stages(config, lines, status)
+        if words := words_about_holding(config):
+            st.caption(words)
     for note in notes_about(config, MODELS.get(config.model), last.get("purity")):
         places["notes"].markdown(note)
 
@@ -286,8 +301,12 @@ def _show(run_id: str, notes: dict[str, Any]) -> None:
 
 
 def _what(summary: dict[str, Any]) -> str:
-    title = model_title(summary["model"])
-    return f"{title} on {summary['dataset']}, K = {summary['clusters']}, seed {summary['seed']}"
+    title, preset = model_title(summary["model"]), summary.get("preset")
+    words = f"{title} on {summary['dataset']}, K = {summary['clusters']}, seed {summary['seed']}"
+    if preset in PRESETS:
+        words += f", {PRESETS[preset].title}"
+    begun = date_words(summary.get("created")).rpartition(" ")[2]
+    return f"{words}, of {begun}" if begun else words
 
 
 def _waiting_words(run: Run, active: Sequence[dict[str, Any]], queue: list[str]) -> str:
@@ -325,6 +344,17 @@ def words_of(status: dict[str, Any], begun: bool = True) -> str:
     if status.get("phase") == "pretrain":
         said += " The map follows every few epochs and after a step; clusters come later."
     return f"**Paused.** {said}" if state == "paused" else said
+
+
+def words_about_holding(config: Any) -> str:
+    """What is meant by held and renewed, where a run's stages say so; nothing elsewhere."""
+    parameters = config.parameters
+    if not parameters.get("clamped_epochs"):
+        return ""
+    words = "Held: the model is taught the start's clusters; scores are of its own."
+    if renews(parameters):
+        words += " Renewed: a sample joins the cluster of its neighbours."
+    return words
 
 
 def notes_about(config: Any, entry: Any, purity: float | None = None) -> list[str]:

@@ -44,8 +44,9 @@ def has_stages(usual: Mapping[str, Any]) -> bool:
 def preset_words(model: str, preset: str, dataset: str, subset: float | None = None) -> str:
     """What a preset means for a model.
 
-    A preset's own summary speaks of all stages. For a model that lacks one, or that the preset
-    says nothing of, the numbers are named, and the presets that come to the same.
+    A preset's own summary speaks of all stages, and epochs follow the size of the data. For a
+    model that lacks a stage, or that the preset says nothing of, the numbers are all that is
+    named, and the presets that come to the same.
 
     Examples
     --------
@@ -57,7 +58,7 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
     usual = usual_parameters(model, preset, dataset, subset)
     known = model in PRESETS[preset].parameters
     if known and all(name in usual for name in STAGE_PARAMETERS):
-        return PRESETS[preset].summary
+        return f"{PRESETS[preset].summary} On these data: {_numbers(usual)}."
     title = model_title(model)
     words = f"For {title}: {_numbers(usual)}."
     if not known:
