@@ -62,7 +62,8 @@ TERMS: dict[str, str] = {
 
 TERMS_WORDS = (
     "A nat is a unit of information, as a bit is: 1.44 bits. Lower is better.  \n"
-    "**Reconstruction**: how badly the decoder rebuilds a sample from its latents.  \n"
+    "**Reconstruction**: how badly the decoder rebuilds a sample from its latents. It jumps when "
+    "the pretraining ends: from then on latents are drawn at random around their mean.  \n"
     "**Latent KL**: how far a sample's latents lie from where the prior expects them: near the "
     "Gaussian of its cluster.  \n"
     "**Cluster KL**: how much more surely a sample belongs to a cluster than the clusters' weights "

@@ -185,7 +185,7 @@ def _draw_hold(
 
 def mark_difference(preset: str) -> None:
     """Say below a setting that was changed what the preset has."""
-    st.caption(f":orange[Changed: the preset has {preset}.]")
+    st.markdown(f":small[:orange[Changed: the preset has {preset}.]]")
 
 
 # --- What the switches do. They are called before anything is drawn. ------------------------------

@@ -575,7 +575,7 @@ def _differences(usual: Mapping[str, Any], overrides: Mapping[str, Any]) -> list
         if isinstance(standard, tuple):
             standard = list(standard)
         if value is not None and value != standard:
-            found.append(_LABELS.get(name) or SETTINGS[name].label)
+            found.append(_LABELS.get(name) or SETTINGS[name].label.partition(",")[0])
     return found
 
 
@@ -595,7 +595,7 @@ def _draw_way_back(differing: Sequence[str]) -> None:
     if not differing:
         st.caption("All is as the preset has it.")
     else:
-        st.caption(f":orange[Changed: {joined(differing)}.]")
+        st.markdown(f":small[:orange[Changed: {joined(differing)}.]]")
 
 
 def _mark_number(value: float | None, usual: Any) -> None:

@@ -163,7 +163,8 @@ def _draw_head(
     if going:
         facts.append(Figure("Time left", duration(status.get("eta_seconds"))))
     else:
-        facts.append(Figure("Time taken", duration(status.get("elapsed"))))
+        with_maps = "with maps and scores" if lines else ""
+        facts.append(Figure("Time taken", duration(status.get("elapsed")), remark=with_maps))
     with places["facts"]:
         draw_figures(facts, "train")
         if words := words_about_start(config, lines):
