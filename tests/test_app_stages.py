@@ -20,6 +20,7 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import (
     figures,
     latent_map,
+    number_settings,
     previews,
     session,
     stage_settings,
@@ -936,7 +937,7 @@ def test_clusters_that_share_a_colour_are_named() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    [figures, previews, stages, stage_settings, step_button, usual_settings],
+    [figures, number_settings, previews, stages, stage_settings, step_button, usual_settings],
     ids=lambda m: m.__name__,
 )
 def test_the_examples_in_the_docstrings_hold(module: Any) -> None:
