@@ -265,6 +265,8 @@ def test_a_run_without_frames_or_checkpoint_or_with_a_broken_frame_costs_its_par
     words = words_of(app)
     assert "It has no frames" in words
     assert "VaDE has no checkpoint" in words
+    assert "measuring" not in words
+    assert "not measured" not in words
     (frame,) = sorted((runs / VAE / "frames").iterdir())[-1:]
     frame.write_bytes(frame.read_bytes()[:50])
     app = opened()

@@ -962,10 +962,11 @@ def test_a_training_that_lost_its_clusters_is_told_so_and_why() -> None:
     assert told({"acc": 0.91}, kmeans=0.7) == ""
     left = told({"acc": 0.54, "sizes": [9, 0, 3]}, clamped_epochs=0)
     assert "ACC fell from 90.0 % to 54.0 %, and 2 of 3 clusters still hold samples." in left
-    assert left.endswith("Nothing held the clusters while the networks learnt them.")
+    assert "Nothing held the clusters while the networks learnt them. As long as" in left
     assert "at random" in told({"acc": 0.1, "sizes": [0, 12, 0]}, start="random", clamped_epochs=0)
     assert "all samples are in one cluster" in told({"acc": 0.1, "sizes": [0, 12, 0]})
-    assert "untrained networks" in told({"acc": 0.2}, pretraining="none", clamped_epochs=0)
+    both = told({"acc": 0.2}, pretraining="none", clamped_epochs=0)
+    assert "The networks were not pretrained and nothing held the clusters while" in both
     poor = told({"acc": 0.58, "start_acc": 0.57}, kmeans=0.76)
     assert "ACC 57.0 %, where k-means on the raw data has 76.0 %" in poor
     short = told({"acc": 0.58, "start_acc": 0.57}, kmeans=0.76, pretrain_epochs=2)

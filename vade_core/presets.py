@@ -70,6 +70,37 @@ def layer_by_layer(epochs: int, n_layers: int) -> list[int]:
     return [*[max(1, epochs // 2)] * n_layers, epochs]
 
 
+def pretraining_epochs(parameters: dict[str, Any]) -> int | None:
+    """How many epochs a pretraining takes in all, those of single layers among them.
+
+    Parameters
+    ----------
+    parameters : dict
+        A model's: ``pretraining``, ``pretrain_epochs`` and ``hidden`` count.
+
+    Returns
+    -------
+    int or None
+        None where there is no such number.
+
+    Examples
+    --------
+    >>> pretraining_epochs({"pretraining": "stacked", "pretrain_epochs": 20, "hidden": [50, 20]})
+    50
+    """
+    epochs = parameters.get("pretrain_epochs")
+    if isinstance(epochs, bool) or not isinstance(epochs, (int, float)) or epochs < 0:
+        return None
+    if parameters.get("pretraining") == "none":
+        return 0
+    if parameters.get("pretraining") != "stacked" or not epochs:
+        return int(epochs)
+    widths = parameters.get("hidden")
+    if not isinstance(widths, (list, tuple)):
+        return None
+    return sum(layer_by_layer(int(epochs), len(widths) + 1))
+
+
 def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
     """Measure pretraining in steps of the optimiser, not in epochs.
 

@@ -114,14 +114,18 @@ function drawNames(context, marks) {
       : before === null || after === null ? before ?? after : before + (after - before) * moment.t;
     const code = byCluster.clusterCode(moment.nearest, k);
     groups.push({
-      x, y, half, name, code, way: ways[k] ?? [0, -1],
+      x, y, half, name, code, way: ways[k] ?? [0, -1], isEmpty: !isUsed(moment.nearest, k),
       spread: spread === null ? null : spread * camera.scale,
     });
   }
-  placesOfNames(groups, radius).forEach(({ x, y, beside }, i) => {
-    const { half, name, code, x: meanX, y: meanY } = groups[i];
+  placesOfNames(groups, radius).forEach((place, i) => {
+    const { half, name, code, x: meanX, y: meanY, isEmpty } = groups[i];
+    const { x, beside } = place;
+    // The name of a cluster that is in sight is read whole.
+    const lowest = camera.height - radius - 2;
+    const y = meanY <= camera.height ? Math.min(place.y, lowest) : place.y;
     if (x < -60 || y < -60 || x > camera.width + 60 || y > camera.height + 60) return;
-    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : 1;
+    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : isEmpty ? 0.35 : 1;
     context.strokeStyle = context.fillStyle = byCluster.colour(code);
     if (beside) {
       context.lineWidth = 2;
@@ -141,6 +145,15 @@ function drawNames(context, marks) {
   });
   context.globalAlpha = 1;
 }
+
+/** Whether any point of a frame is in a cluster; yes where a frame has no clusters. */
+function isUsed(frame, cluster) {
+  if (!frame.clusters) return true;
+  if (!used.has(frame)) used.set(frame, new Set(frame.clusters));
+  return used.get(frame).has(cluster);
+}
+
+const used = new WeakMap();
 
 /** Which way each cluster's name leaves its group; nothing for one that the last frame lacks. */
 function waysOfNames({ store, camera, home, margins }, radius) {

@@ -84,7 +84,12 @@ def draw_table(compared: Sequence[Compared]) -> None:
     """
     tasks = [Evaluation(each.run) for each in compared]
     evaluations = [task.find() for task in tasks]
-    rows = table_rows(compared, evaluations)
+    # Nothing more will be known of a run that ended without a checkpoint.
+    known = [
+        {"values": {}} if found is None and not has_model(each.run) and not each.live else found
+        for each, found in zip(compared, evaluations, strict=True)
+    ]
+    rows = table_rows(compared, known)
     missing = [
         (each, task)
         for each, task, found in zip(compared, tasks, evaluations, strict=True)

@@ -25,9 +25,9 @@ MEANINGS: dict[str, str] = {
     "acc": "Clustering accuracy: each cluster is paired with one class, as well as possible. The "
     "share of samples in the cluster of their class.",
     "nmi": "Normalised mutual information: how much a sample's cluster tells of its class, from 0 "
-    "to 100 %.",
+    "to 100 %. Unlike ACC it also pays for a class that has several clusters to itself.",
     "rand_index": "Rand index: of all pairs of samples, the share that is together, or apart, in "
-    "clusters and classes alike. Ten clusters by chance have about 82 %.",
+    "clusters and classes alike. Ten clusters by chance have about 82 %, fewer have less.",
 }
 """What the scores count, by the keys of ``SCORES``."""
 

@@ -36,7 +36,8 @@ SETTINGS: dict[str, Setting] = {
         0,
         1000,
         words="How often the networks go through the samples before there are clusters. Small data "
-        "get more of them, so that there are as many steps.",
+        "get more of them, so that there are as many steps. Layer by layer, each layer has half as "
+        "many before.",
     ),
     "clamped_epochs": Setting(
         "Epochs with clusters held",
@@ -81,7 +82,8 @@ SETTINGS: dict[str, Setting] = {
     ),
     "kl_weight": _weight(
         "Weight of the KL terms",
-        "How much it counts that latents lie where the clusters' Gaussians are: 1 in the paper.",
+        "How much it counts that latents lie where the clusters' Gaussians are: 1 in the paper. "
+        "With 0, what is drawn from a Gaussian looks less like its cluster.",
     ),
     "agreement_weight": _weight(
         "Weight of the disagreement with held clusters",
@@ -92,8 +94,8 @@ SETTINGS: dict[str, Setting] = {
         "Epochs between renewals of held clusters, 0: never",
         0,
         1000,
-        words="Every so many held epochs, a sample whose neighbours are of another cluster is held "
-        "in theirs from then on.",
+        words="Neighbours are the nearest in the latents and in the data. Where a sample's are of "
+        "another cluster, it is held in theirs from then on.",
     ),
     "style_dim": Setting(
         "Size of the style", 1, 1000, words="How many numbers say what the cluster does not."

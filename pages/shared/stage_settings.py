@@ -26,6 +26,16 @@ START_WORDS = (
     "Where the clusters begin, found on the pretrained latents; with two graphs, neighbours in the "
     "data then move single samples. From random values the mixture usually collapses at once."
 )
+METHODS = {
+    "pretraining": "**Autoencoder**: all layers at once.  \n"
+    "**Layer by layer**: each layer by itself first, then all, as the VaDE paper has it.  \n"
+    "**VAE**: as an autoencoder whose latents are drawn at random around a mean.",
+    "start": "**Neighbour graph**: each sample is joined to its nearest ones in the latents, and "
+    "the graph is cut where it is thin.  \n"
+    "**Two neighbour graphs**: the same, then mended by neighbours in the data.  \n"
+    "**UMAP + mixture**: UMAP makes a map of the latents, and Gaussians are fitted to it.  \n"
+    "**Mixture**: Gaussians are fitted to the latents, as the VaDE paper has it.",
+}
 HOLD_WORDS = (
     "At first VaDE does not choose clusters itself: it learns those that the start gave. When off, "
     "the first epochs lose part of what the start found."
@@ -128,6 +138,7 @@ def _draw_choice(name: str, label: str, usual: Mapping[str, Any], words: str) ->
         required=True,
         key=key,
         format_func=lambda option: method_words(titles, option),
+        help=METHODS[name],
         on_change=_take_choice,
         args=(name, preset),
     )

@@ -17,7 +17,7 @@ import streamlit as st
 from pages.shared.session import duration, percent
 from vade_core.archive_checks import is_number
 from vade_core.models import MODELS
-from vade_core.presets import layer_by_layer
+from vade_core.presets import pretraining_epochs
 from vade_core.runs import RUNNING_STATES, UNTRAINED, RunConfig
 
 Line = Mapping[str, Any]
@@ -244,13 +244,7 @@ def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     """
     plan: dict[str, int | None] = {}
     if (pretraining := parameters.get("pretraining")) is not None:
-        epochs = plan["pretrain"] = _count(parameters.get("pretrain_epochs"))
-        if pretraining == "stacked" and epochs:
-            widths = parameters.get("hidden")
-            known = isinstance(widths, list | tuple)
-            plan["pretrain"] = sum(layer_by_layer(epochs, len(widths) + 1)) if known else None
-        if pretraining == "none":
-            plan["pretrain"] = 0
+        plan["pretrain"] = 0 if pretraining == "none" else pretraining_epochs(dict(parameters))
     if (start := parameters.get("start")) is not None:
         plan["start"] = 0 if start == "random" else 1
     held = 0

@@ -63,9 +63,9 @@ FREE_K = "Other"
 DEFAULT_LENSES = ["tsne", "pca"]
 
 
-# Held notes: how many trainings were started ("starts"); the run "to_show" from now on, None for
-# whichever trains; the one that is "gone" from the queue; whether the whole page is to run "again";
-# the "problem" that a command met.
+# Held notes: how many trainings were started ("starts"); the run that was told to end ("stopping");
+# the run "to_show" from now on, None for whichever trains; the one that is "gone" from the queue;
+# whether the whole page is to run "again"; the "problem" that a command met.
 NOTES = "train-notes"
 FOLLOWED = "train-followed"  # session state: the classes of the data that were chosen last
 
@@ -287,7 +287,8 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         split = st.toggle(
             "Keep the test part out of training",
             key=key_of("split"),
-            help="Off: clusters are found and measured on all samples, as the paper does.",
+            help="On: the model never sees the test part. Off: clusters are found and measured on "
+            "all samples, as the paper does, and the test part is shown apart all the same.",
             **keep,
         )
         for name, setting in SETTINGS.items():

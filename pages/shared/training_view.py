@@ -140,6 +140,8 @@ def _draw_head(
         _draw_controls(run, state)
     begun = any(line["phase"] != UNTRAINED for line in lines)
     said = _waiting_words(run, active, queue) if state == "queued" else words_of(status, begun)
+    if going and held_notes(NOTES).get("stopping") == run.id:
+        said = "**Stopping:** it ends what it is at."
     places["words"].markdown(said)
     if state in ("finished", "stopped") and (wrong := verdict(config, lines, cached_baseline(run))):
         places["words"].warning(wrong, icon=":material/report:")
@@ -262,7 +264,9 @@ def _draw_command(command: str, label: str, icon: str, path: str, notes: dict[st
 
 def _ask(path: str, command: str, notes: dict[str, Any]) -> None:
     try:
-        job_manager().send(Run(path), command)
+        run = Run(path)
+        job_manager().send(run, command)
+        notes["stopping"] = run.id if command == "stop" else None
     except (RunError, OSError) as error:
         notes["problem"] = str(error)
 
@@ -352,7 +356,10 @@ def words_about_holding(config: Any) -> str:
     parameters = config.parameters
     if not parameters.get("clamped_epochs"):
         return ""
-    words = "Held: the model is taught the start's clusters; scores are of its own."
+    words = (
+        "By itself: the groups that the start found. In the model: what its clusters, set by them, "
+        "make of the samples. Held: it is taught the start's clusters; scores are of its own."
+    )
     if renews(parameters):
         words += " Renewed: a sample joins the cluster of its neighbours."
     return words

@@ -8,7 +8,7 @@ from typing import Any
 from pages.shared.session import joined, model_title
 from vade_core.configure import usual_parameters as parameters_of
 from vade_core.own_data import entry_of
-from vade_core.presets import PRESETS
+from vade_core.presets import PRESETS, pretraining_epochs
 
 STAGE_PARAMETERS = ("pretraining", "start", "clamped_epochs")
 """Constructor parameters that choose the stages of a training."""
@@ -53,7 +53,7 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
     >>> preset_words("vae", "paper", "mnist")
     'For VAE: 150 epochs in batches of 100.'
     >>> preset_words("dec", "paper", "mnist")
-    'For DEC: 20 epochs of pretraining, 150 epochs in batches of 256.'
+    'For DEC: 60 epochs of pretraining, 150 epochs in batches of 256.'
     """
     usual = usual_parameters(model, preset, dataset, subset)
     known = model in PRESETS[preset].parameters
@@ -76,8 +76,8 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
 def _numbers(usual: Mapping[str, Any]) -> str:
     """Epochs and batch of a model, of those that it has."""
     said = []
-    if "pretrain_epochs" in usual:
-        said.append(f"{usual['pretrain_epochs']} epochs of pretraining")
+    if (pretraining := pretraining_epochs(dict(usual))) is not None:
+        said.append(f"{pretraining} epochs of pretraining")
     if "epochs" in usual:
         said.append(f"{usual['epochs']} epochs")
     words = ", ".join(said)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pages.shared.session import percent
+from pages.shared.session import joined, percent
 from pages.shared.stages import (
     Line,
     clusters_used,
@@ -44,10 +44,10 @@ def verdict(
     last: Line = next((each for each in reversed(lines) if each["phase"] not in NOT_OWN), {})
     if "start" not in parameters or not last:
         return ""
-    happened = _lost(last, start_scores(lines).get("acc"))
-    if not happened:
-        happened = _poor(start_scores(lines).get("acc"), baseline)
-    return f"{happened} {_why(config, parameters)}".strip() if happened else ""
+    start = start_scores(lines).get("acc")
+    lost = _lost(last, start)
+    happened = lost or _poor(start, baseline)
+    return f"{happened} {_why(config, parameters, bool(lost))}".strip() if happened else ""
 
 
 def _lost(last: Line, start: float | None) -> str:
@@ -77,19 +77,27 @@ def _poor(start: float | None, baseline: Mapping[str, Any] | None) -> str:
     )
 
 
-def _why(config: RunConfig, parameters: Mapping[str, Any]) -> str:
-    """Which stage was off, or weaker than it can be; the one that costs most alone."""
-    if parameters.get("start") == "random":
-        return "It began at random: there were no clusters to learn."
+def _why(config: RunConfig, parameters: Mapping[str, Any], lost: bool) -> str:
+    """Which stages were off, and what follows; else which is weaker than it can be."""
+    off = []
     if parameters.get("pretraining") == "none":
-        return "Pretraining was off: clusters were looked for in the latents of untrained networks."
-    if not parameters.get("clamped_epochs", 1):
-        return "Nothing held the clusters while the networks learnt them."
-    usual = (
-        PRESETS[config.preset].of(config.model, config.n_samples)
-        if config.preset in PRESETS
-        else {}
-    )
+        off.append("the networks were not pretrained")
+    if parameters.get("start") == "random":
+        off.append("the clusters began at random")
+    elif not parameters.get("clamped_epochs", 1):
+        off.append("nothing held the clusters while the networks learnt them")
+    if off:
+        words = joined(off)
+        sentence = f"{words[0].upper()}{words[1:]}."
+        if lost:
+            sentence += (
+                " As long as the decoder cannot tell samples apart, the loss is least with all of "
+                "them in a few clusters."
+            )
+        return sentence
+    usual: Mapping[str, Any] = {}
+    if config.preset in PRESETS:
+        usual = PRESETS[config.preset].of(config.model, config.n_samples)
     most, epochs = (each.get("pretrain_epochs") for each in (usual, parameters))
     if is_number(most) and is_number(epochs) and epochs < most / 2:
         return f"Its pretraining was short: {epochs} epochs, where the preset has {most}."
