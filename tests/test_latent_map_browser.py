@@ -270,6 +270,14 @@ if asked.get("early"):
     gamma = make_frames().responsibilities
     gamma[:4] = 0
     changes = dict(responsibilities=gamma)
+if asked.get("names"):
+    import numpy as np
+    used, gamma = make_frames().clusters, make_frames().responsibilities
+    if asked["names"] == "empty":
+        used[used == 2] = 1
+        gamma[..., 1], gamma[..., 2] = gamma[..., 1:].max(axis=2), 10
+    means = np.tile([[20.0, -10.0], [0.0, 20.0], [-20.0, -10.0]], (12, 1, 1))
+    changes = dict(clusters=used, responsibilities=gamma, means=means)
 if asked.get("swap"):
     import numpy as np
     plain = make_frames(2)
@@ -686,6 +694,20 @@ def test_colours_of_clusters_follow_the_class_and_not_the_number(open_map: Any) 
     shown.wait("position", "0.000")
     assert np.array_equal(shown.picture(), after)
     assert len(np.unique(after.reshape(-1, 3), axis=0)) > 10, "nothing is drawn"
+
+
+@pytest.mark.browser
+def test_the_name_of_a_cluster_without_points_is_faint(open_map: Any) -> None:
+    def faint(shown: MapPage) -> int:
+        """Pixels of the names' layer that let a third of their colour through."""
+        over = shown.root.locator(".lm-over")
+        script = "c => [...c.getContext('2d').getImageData(0, 0, c.width, c.height).data]"
+        opacity = np.array(over.evaluate(script))[3::4] / 255
+        assert (opacity > 0.95).sum() > 300, "no name is drawn"
+        return int((np.abs(opacity - 0.35) < 0.02).sum())
+
+    assert faint(open_map("names=full")) < 20
+    assert faint(open_map("names=empty")) > 200
 
 
 @pytest.mark.browser

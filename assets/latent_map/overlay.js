@@ -118,8 +118,9 @@ function drawNames(context, marks) {
       spread: spread === null ? null : spread * camera.scale,
     });
   }
-  placesOfNames(groups, radius).forEach((place, i) => {
-    const { half, name, code, x: meanX, y: meanY, isEmpty } = groups[i];
+  const places = placesOfNames(groups, radius).map((place, i) => ({ ...groups[i], place }));
+  places.sort((a, b) => b.isEmpty - a.isEmpty); // the others lie above them
+  places.forEach(({ place, half, name, code, x: meanX, y: meanY, isEmpty }) => {
     const { x, beside } = place;
     // The name of a cluster that is in sight is read whole.
     const lowest = camera.height - radius - 2;
