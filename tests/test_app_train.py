@@ -375,6 +375,23 @@ def test_a_run_that_has_learnt_something_is_kept_when_it_is_taken_out(
     assert Run(queue / trained.name).state == "stopped"
 
 
+def test_a_stop_is_answered_before_the_training_has_ended(
+    open_page: Callable[..., AppTest], queue: Path
+) -> None:
+    run = create_run(queue, configure(dataset="digits", overrides=TINY))
+    recorder = Recorder(run)
+    recorder.status("running", "Training VaDE")
+    page = open_page(run=run.id)
+    assert "Stopping" not in said(page)
+    press(page, "train-stop")  # at work on an epoch, it has not heard of it yet
+    assert "**Stopping:**" in said(page)
+    recorder.status("stopped", "Stopped")
+    assert "Stopping" not in said(sound(page.run()))
+    recorder.status("running", "Training VaDE")  # somebody lets it go on
+    assert "Stopping" not in said(sound(page.run()))
+    recorder.close()
+
+
 def test_a_run_stopped_before_it_began_says_so(
     open_page: Callable[..., AppTest], queue: Path
 ) -> None:

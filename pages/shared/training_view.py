@@ -140,8 +140,12 @@ def _draw_head(
         _draw_controls(run, state)
     begun = any(line["phase"] != UNTRAINED for line in lines)
     said = _waiting_words(run, active, queue) if state == "queued" else words_of(status, begun)
-    if going and held_notes(NOTES).get("stopping") == run.id:
-        said = "**Stopping:** it ends what it is at."
+    notes = held_notes(NOTES)
+    if notes.get("stopping") == run.id:
+        if going:
+            said = "**Stopping:** it ends what it is at."
+        else:
+            notes["stopping"] = None  # it may go on from here
     places["words"].markdown(said)
     if state in ("finished", "stopped") and (wrong := verdict(config, lines, cached_baseline(run))):
         places["words"].warning(wrong, icon=":material/report:")
