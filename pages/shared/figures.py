@@ -174,14 +174,14 @@ def draw_figures(figures: Sequence[Figure], key: str) -> None:
 
 
 def _gain_class(gain: str) -> str:
-    """A loss that is more than chance stands out.
+    """A loss stands out that is more than the first held epochs have, until they catch up.
 
     Examples
     --------
-    >>> _gain_class("-36.2"), _gain_class("-0.2"), _gain_class("+0.3")
+    >>> _gain_class("-36.2"), _gain_class("-3.3"), _gain_class("+0.3")
     ('vx-loss', '', '')
     """
-    return "vx-loss" if gain and float(gain) <= -1 else ""
+    return "vx-loss" if gain and float(gain) <= -5 else ""
 
 
 def words_about_start(config: RunConfig, lines: Sequence[Line]) -> str:
