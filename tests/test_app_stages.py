@@ -658,6 +658,15 @@ def test_every_number_goes_back_to_the_preset(runs: Path, by: str) -> None:
     assert config.parameters == usual.parameters
 
 
+@pytest.mark.parametrize(
+    "model", [name for name, entry in MODELS.items() if not entry.own_clusters or entry.baseline]
+)
+def test_models_without_a_stage_or_networks_have_nothing_that_differs(
+    runs: Path, model: str
+) -> None:
+    assert opened("train", dataset="digits", model=model).button(key="train-stages-back").disabled
+
+
 def test_a_number_without_use_says_why(runs: Path) -> None:
     app = opened("train", dataset="digits")
     held = usual_settings.usual_parameters("vade", "robust", "digits")["clamped_epochs"]

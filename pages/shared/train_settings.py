@@ -383,12 +383,14 @@ def _differences(usual: Mapping[str, Any], overrides: Mapping[str, Any]) -> list
     epochs = int(overrides.get("epochs") or usual.get("epochs") or 0)
     found = []
     for name, value in overrides.items():
+        if value is None:
+            continue
         standard = usual[name]
         if name == "clamped_epochs":
             standard = usual_held(usual, epochs)
         if isinstance(standard, tuple):
             standard = list(standard)
-        if value is not None and value != standard:
+        if value != standard:
             found.append(_LABELS.get(name) or SETTINGS[name].label.partition(",")[0])
     return found
 
