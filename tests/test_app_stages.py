@@ -658,6 +658,12 @@ def test_every_number_goes_back_to_the_preset(runs: Path, by: str) -> None:
     assert config.parameters == usual.parameters
 
 
+def test_a_number_of_epochs_that_is_none_is_no_plan() -> None:
+    for damaged in (math.nan, math.inf, "many", -3, True):
+        (pretraining, *_) = planned_stages("vade", config_of(pretrain_epochs=damaged).parameters)
+        assert (pretraining.state, pretraining.took) == ("planned", "")
+
+
 @pytest.mark.parametrize(
     "model", [name for name, entry in MODELS.items() if not entry.own_clusters or entry.baseline]
 )
@@ -986,6 +992,8 @@ def test_a_training_that_lost_its_clusters_is_told_so_and_why() -> None:
     away = told({"unlabelled": True, "start_agreement": 0.6})
     assert "only 60.0 % of the samples are in the cluster of the start" in away
     assert told({"unlabelled": True, "start_agreement": 0.95}) == ""
+    # What a damaged file says of sizes is no finding.
+    assert told({"acc": 0.91, "sizes": ["many", None]}) == ""
     # A model without a start, and a run without epochs of its own, cannot leave one.
     assert verdict(RunConfig(**{**config_of().__dict__, "parameters": {}}), LINES) == ""
     assert verdict(config_of(), LINES[:1]) == ""

@@ -6,6 +6,7 @@ out are marked as such.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,12 +71,12 @@ def layer_by_layer(epochs: int, n_layers: int) -> list[int]:
     return [*[max(1, epochs // 2)] * n_layers, epochs]
 
 
-def pretraining_epochs(parameters: dict[str, Any]) -> int | None:
+def pretraining_epochs(parameters: Mapping[str, Any]) -> int | None:
     """How many epochs a pretraining takes in all, those of single layers among them.
 
     Parameters
     ----------
-    parameters : dict
+    parameters : mapping
         A model's: ``pretraining``, ``pretrain_epochs`` and ``hidden`` count.
 
     Returns
@@ -88,17 +89,15 @@ def pretraining_epochs(parameters: dict[str, Any]) -> int | None:
     >>> pretraining_epochs({"pretraining": "stacked", "pretrain_epochs": 20, "hidden": [50, 20]})
     50
     """
-    epochs = parameters.get("pretrain_epochs")
-    if isinstance(epochs, bool) or not isinstance(epochs, (int, float)) or epochs < 0:
-        return None
     if parameters.get("pretraining") == "none":
         return 0
+    epochs: int | None = parameters.get("pretrain_epochs")
     if parameters.get("pretraining") != "stacked" or not epochs:
-        return int(epochs)
+        return epochs
     widths = parameters.get("hidden")
-    if not isinstance(widths, (list, tuple)):
-        return None
-    return sum(layer_by_layer(int(epochs), len(widths) + 1))
+    return (
+        sum(layer_by_layer(epochs, len(widths) + 1)) if isinstance(widths, list | tuple) else None
+    )
 
 
 def scaled(parameters: dict[str, Any], n_samples: int) -> dict[str, Any]:
@@ -241,7 +240,7 @@ PRESETS: dict[str, Preset] = {
                 # The start needs good neighbours: on MNIST 10 epochs at 1e-3 gave 95 to 97 %. At
                 # twice the rate 12 are enough. Without the warm-up VaDE's latents have worse
                 # neighbours: a kNN error (k = 5) of 2.07 % for 1.95 on MNIST, and 17.1 for 15.8 on
-                # Fashion-MNIST (seven seeds for ten and five): `accuracy.py --preset robust
+                # Fashion-MNIST (seven seeds for ten): `accuracy.py --preset robust
                 # --results DIR --changes '{"pretrain_warm_up": 0}'`.
                 "pretrain_epochs": 12,
                 "pretrain_learning_rate": 2e-3,

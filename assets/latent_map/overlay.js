@@ -114,19 +114,19 @@ function drawNames(context, marks) {
       : before === null || after === null ? before ?? after : before + (after - before) * moment.t;
     const code = byCluster.clusterCode(moment.nearest, k);
     groups.push({
-      x, y, half, name, code, way: ways[k] ?? [0, -1], isEmpty: !isUsed(moment.nearest, k),
+      x, y, half, name, code, way: ways[k] ?? [0, -1], isEmpty: isEmpty(moment.nearest, k),
       spread: spread === null ? null : spread * camera.scale,
     });
   }
   const places = placesOfNames(groups, radius).map((place, i) => ({ ...groups[i], place }));
   places.sort((a, b) => b.isEmpty - a.isEmpty); // the others lie above them
-  places.forEach(({ place, half, name, code, x: meanX, y: meanY, isEmpty }) => {
+  places.forEach(({ place, half, name, code, x: meanX, y: meanY, isEmpty: faint }) => {
     const { x, beside } = place;
     // The name of a cluster that is in sight is read whole.
     const lowest = camera.height - radius - 2;
     const y = meanY <= camera.height ? Math.min(place.y, lowest) : place.y;
     if (x < -60 || y < -60 || x > camera.width + 60 || y > camera.height + 60) return;
-    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : isEmpty ? 0.35 : 1;
+    context.globalAlpha = isFaded(code, isolate, colouring) ? 0.2 : faint ? 0.35 : 1;
     context.strokeStyle = context.fillStyle = byCluster.colour(code);
     if (beside) {
       context.lineWidth = 2;
@@ -147,14 +147,10 @@ function drawNames(context, marks) {
   context.globalAlpha = 1;
 }
 
-/** Whether any point of a frame is in a cluster; yes where a frame has no clusters. */
-function isUsed(frame, cluster) {
-  if (!frame.clusters) return true;
-  if (!used.has(frame)) used.set(frame, new Set(frame.clusters));
-  return used.get(frame).has(cluster);
+/** Whether no point of a frame is in a cluster; not so where a frame has no clusters. */
+function isEmpty(frame, cluster) {
+  return frame.clusters != null && spreadsOf(frame)[cluster] === null;
 }
-
-const used = new WeakMap();
 
 /** Which way each cluster's name leaves its group; nothing for one that the last frame lacks. */
 function waysOfNames({ store, camera, home, margins }, radius) {

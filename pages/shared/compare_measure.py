@@ -84,18 +84,20 @@ def draw_table(compared: Sequence[Compared]) -> None:
     """
     tasks = [Evaluation(each.run) for each in compared]
     evaluations = [task.find() for task in tasks]
-    # Nothing more will be known of a run that ended without a checkpoint.
-    known = [
-        {"values": {}} if found is None and not has_model(each.run) and not each.live else found
-        for each, found in zip(compared, evaluations, strict=True)
-    ]
-    rows = table_rows(compared, known)
     missing = [
         (each, task)
         for each, task, found in zip(compared, tasks, evaluations, strict=True)
         if found is None
     ]
     can = [(each, task) for each, task in missing if has_model(each.run) and not each.live]
+    able = [each for each, _ in can]
+    unmeasured = [each for each, _ in missing if each not in able]
+    # Nothing more will be known of a run that ended without a checkpoint.
+    known = [
+        {"values": {}} if each in unmeasured and not each.live else found
+        for each, found in zip(compared, evaluations, strict=True)
+    ]
+    rows = table_rows(compared, known)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Measures", anchor=False, width="stretch")
         st.download_button(
@@ -109,11 +111,9 @@ def draw_table(compared: Sequence[Compared]) -> None:
         )
     place = st.container()
     with st.container(key="cmp-measuring"):
-        _draw_measuring([each for each, _ in can], [task for _, task in can])
+        _draw_measuring(able, [task for _, task in can])
     measuring = is_measuring() and bool(can)
     place.html(table_html(compared, rows, "measuring …" if measuring else "not measured"))
-    able = [each for each, _ in can]
-    unmeasured = [each for each, _ in missing if each not in able]
     _draw_notes(compared, unmeasured, any(row.papers for row in rows))
     if words := counted_words(compared, evaluations):
         st.caption(words)

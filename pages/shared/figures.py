@@ -18,6 +18,7 @@ from pages.shared.stages import (
     start_scores,
     start_words,
 )
+from pages.shared.verdict import LOST
 from vade_core.archive_checks import is_number
 from vade_core.runs import RunConfig
 
@@ -181,7 +182,7 @@ def _gain_class(gain: str) -> str:
     >>> _gain_class("-36.2"), _gain_class("-3.3"), _gain_class("+0.3")
     ('vx-loss', '', '')
     """
-    return "vx-loss" if gain and float(gain) <= -5 else ""
+    return "vx-loss" if gain and float(gain) <= -100 * LOST else ""
 
 
 def words_about_start(config: RunConfig, lines: Sequence[Line]) -> str:

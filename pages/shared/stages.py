@@ -161,7 +161,7 @@ def clusters_used(line: Line) -> str:
     >>> clusters_used({"sizes": [900, 0, 100]})
     '2 of 3'
     """
-    sizes = _sizes(line, "sizes")
+    sizes = sizes_of(line, "sizes")
     return f"{sum(size > 0 for size in sizes)} of {len(sizes)}" if sizes else ""
 
 
@@ -243,8 +243,9 @@ def _plan(parameters: Mapping[str, Any]) -> dict[str, int | None]:
     0 is a stage that is switched off, 1 a start.
     """
     plan: dict[str, int | None] = {}
-    if (pretraining := parameters.get("pretraining")) is not None:
-        plan["pretrain"] = 0 if pretraining == "none" else pretraining_epochs(dict(parameters))
+    if parameters.get("pretraining") is not None:
+        whole = {**parameters, "pretrain_epochs": _count(parameters.get("pretrain_epochs"))}
+        plan["pretrain"] = pretraining_epochs(whole)
     if (start := parameters.get("start")) is not None:
         plan["start"] = 0 if start == "random" else 1
     held = 0
@@ -324,7 +325,7 @@ def _found(phase: str, own: Sequence[Line]) -> tuple[tuple[str, ...], str]:
     agreement = start_agreement(line)
     if phase != "start" and agreement is not None and not found:
         found.append(f"{percent(agreement)} as the start had them")
-    sizes = _sizes(line, "cluster_sizes" if phase == "start" else "sizes")
+    sizes = sizes_of(line, "cluster_sizes" if phase == "start" else "sizes")
     if phase == "start" and not found:
         if sizes:
             found.append(f"clusters of {min(sizes):,} to {max(sizes):,}")
@@ -368,7 +369,8 @@ def _more(phase: str, own: Sequence[Line], agreement: float | None, sizes: Seque
     return " ".join(parts)
 
 
-def _sizes(line: Line, name: str) -> list[int]:
+def sizes_of(line: Line, name: str = "sizes") -> list[int]:
+    """How many samples each cluster holds; empty where a line has no such numbers."""
     values = line.get(name)
     if not isinstance(values, list) or not all(is_number(value) for value in values):
         return []
@@ -424,16 +426,13 @@ def stages_brief(config: RunConfig, lines: Sequence[Line]) -> str:
     Only the start has a score here: that of the whole run stands beside it.
     """
     parts = []
-    for phase, epochs in (plan := _plan(parameters_of(config))).items():
-        own = _of(lines, phase)
-        if epochs == 0 and not own:
-            parts.append(_BRIEF_OFF[phase])
-        elif own and phase == "start":
-            score = start_scores(lines).get("acc")
-            alone = "" if score is None else f" by itself {percent(score)}"
-            parts.append(f"{start_words(config)}{alone}")
-        elif own:
-            parts.append(f"{_BRIEF[phase]} {len(own)}")
+    parameters = parameters_of(config)
+    score = start_scores(lines).get("acc")
+    for phase, epochs in (plan := _plan(parameters)).items():
+        own = len(_of(lines, phase))
+        if own or epochs == 0:
+            alone = f" by itself {percent(score)}" if own and score is not None else ""
+            parts.append(_brief(phase, own, parameters, alone))
     begun = any(line["phase"] != UNTRAINED for line in lines)
     return " → ".join(parts) if len(plan) > 1 and begun else ""
 
@@ -448,15 +447,18 @@ def plan_brief(model: str, parameters: Mapping[str, Any]) -> str:
     'no pretraining → Neighbour graph → held 2 → free 3'
     """
     whole = _with_own(model, parameters)
-    parts = []
-    for phase, epochs in (plan := _plan(whole)).items():
-        if epochs == 0:
-            parts.append(_BRIEF_OFF[phase])
-        elif phase == "start":
-            parts.append(_start_words(whole))
-        else:
-            parts.append(f"{_BRIEF[phase]}{'' if epochs is None else f' {epochs:,}'}")
+    plan = _plan(whole)
+    parts = [_brief(phase, epochs, whole) for phase, epochs in plan.items()]
     return " → ".join(parts) if len(plan) > 1 else ""
+
+
+def _brief(phase: str, epochs: int | None, parameters: Mapping[str, Any], alone: str = "") -> str:
+    """A stage in a word or two; `alone` is what a start has by itself."""
+    if epochs == 0:
+        return _BRIEF_OFF[phase]
+    if phase == "start":
+        return f"{_start_words(parameters)}{alone}"
+    return f"{_BRIEF[phase]}{'' if epochs is None else f' {epochs}'}"
 
 
 def meanings_of(stages: Sequence[Stage]) -> str:

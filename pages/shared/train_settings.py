@@ -273,6 +273,9 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     place = st.container(key="train-place")
     stages, reasons = draw_stage_settings(usual, epochs)
     overrides |= stages
+    standard = dict(usual)
+    if "clamped_epochs" in usual:  # follows the number of epochs
+        standard["clamped_epochs"] = usual_held(usual, int(epochs or usual["epochs"]))
     differing = st.container(key="train-differing", gap="xsmall")
     with st.expander("More settings"):
         st.caption("An empty field keeps what is shown in grey.")
@@ -293,14 +296,11 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
         )
         for name, setting in SETTINGS.items():
             if name in usual and _is_needed(name, usual, overrides):
-                standard = usual[name]
-                if name == "clamped_epochs":
-                    standard = usual_held(usual, int(epochs or usual["epochs"]))
-                overrides[name] = _draw_number(st, name, setting, standard)
+                overrides[name] = _draw_number(st, name, setting, standard[name])
                 checked.append((setting, overrides[name]))
                 if name != "clamped_epochs":  # is marked at its switch
-                    _mark_number(overrides[name], standard)
-                if words := _no_use(name, overrides, usual, subset or known.n_samples):
+                    _mark_number(overrides[name], standard[name])
+                if words := _no_use(name, overrides, standard, subset or known.n_samples):
                     st.caption(words)
         widths = ""
         if "hidden" in usual:
@@ -332,7 +332,7 @@ def draw_settings() -> tuple[Any, dict[str, Any] | None, list[str]]:
     except ValueError as error:
         reasons.append(str(error))
     with differing:
-        _draw_way_back(_differences(usual, overrides))
+        _draw_way_back(_differences(standard, overrides))
     if reasons or unlabelled:
         return place, None, reasons
     own = own_path(dataset)
@@ -380,14 +380,11 @@ _LABELS = {
 
 def _differences(usual: Mapping[str, Any], overrides: Mapping[str, Any]) -> list[str]:
     """What is set otherwise than the preset has it, as people call it."""
-    epochs = int(overrides.get("epochs") or usual.get("epochs") or 0)
     found = []
     for name, value in overrides.items():
         if value is None:
             continue
         standard = usual[name]
-        if name == "clamped_epochs":
-            standard = usual_held(usual, epochs)
         if isinstance(standard, tuple):
             standard = list(standard)
         if value != standard:
@@ -429,9 +426,8 @@ def _no_use(
     if name == "pretrain_epochs" and value == 0:
         return "Without epochs there is no pretraining."
     if name == "renew_every" and value:
-        epochs = int(overrides.get("epochs") or usual["epochs"])
         held = overrides.get("clamped_epochs")
-        held = usual_held(usual, epochs) if held is None else held
+        held = usual["clamped_epochs"] if held is None else held
         if value >= held:
             return f"Clusters are held for {written(held)} epochs: they are never renewed."
     return ""

@@ -76,7 +76,7 @@ def preset_words(model: str, preset: str, dataset: str, subset: float | None = N
 def _numbers(usual: Mapping[str, Any]) -> str:
     """Epochs and batch of a model, of those that it has."""
     said = []
-    if (pretraining := pretraining_epochs(dict(usual))) is not None:
+    if (pretraining := pretraining_epochs(usual)) is not None:
         said.append(f"{pretraining} epochs of pretraining")
     if "epochs" in usual:
         said.append(f"{usual['epochs']} epochs")

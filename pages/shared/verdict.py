@@ -14,6 +14,7 @@ from pages.shared.stages import (
     Line,
     clusters_used,
     parameters_of,
+    sizes_of,
     start_agreement,
     start_scores,
 )
@@ -51,13 +52,10 @@ def verdict(
 
 
 def _lost(last: Line, start: float | None) -> str:
-    accuracy, agreement = last.get("acc"), start_agreement(last)
-    sizes = last.get("sizes")
-    used = sum(size > 0 for size in sizes) if isinstance(sizes, list) else None
-    if used == 1:
+    accuracy, agreement, sizes = last.get("acc"), start_agreement(last), sizes_of(last)
+    if sum(size > 0 for size in sizes) == 1:
         return "**Collapsed:** all samples are in one cluster."
-    empty = used is not None and used < len(sizes or ())
-    still = f"{clusters_used(last)} clusters still hold samples" if empty else ""
+    still = f"{clusters_used(last)} clusters still hold samples" if 0 in sizes else ""
     if start is not None and is_number(accuracy) and accuracy < start - LOST:
         fell = f"**Left its start:** ACC fell from {percent(start)} to {percent(accuracy)}"
         return f"{fell}, and {still}." if still else f"{fell}."
